@@ -1,0 +1,366 @@
+//! From one published message to all that are owed it. Knows destinations, not protocols.
+//!
+//! The order matters. A retained value is written first, then the route is looked up: a subscriber
+//! adds its interest first and reads the retained tree then, so one of the two always sees the other
+//! (HAZARDS 6). Durable destinations get one record, before anything is mailed.
+
+use crate::auth::{Action, Policy, authorize};
+use crate::content::{Content, Source};
+use crate::mail::{Addressed, Letter};
+use crate::route::{GroupRoute, Remote, Route};
+use crate::shard::Shard;
+use crate::stats::Drop;
+use crate::time::Now;
+use crate::timers::Timer;
+use message::record::{Dest, Enqueue, Record};
+use message::{MessageId, QoS, QueueId, TopicError};
+use std::sync::Arc;
+
+/// Who publishes: a session of this shard.
+#[derive(Clone, Copy)]
+pub(crate) struct Publisher {
+    pub session: u32,
+    pub class: u32,
+}
+
+/// What became of a publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Published {
+    /// Passed on; `recorded`: an acknowledgement has to wait for the record.
+    Done { receivers: bool, recorded: bool },
+    NotAuthorized,
+    RetainedFull,
+    BadTopic(TopicError),
+}
+
+/// One delivery, as far as it differs per receiver.
+pub(crate) struct Copy<'a> {
+    pub qos: QoS,
+    pub retain: bool,
+    pub ids: &'a [u32],
+    pub mark: u64,
+    /// The record to settle; 0 where there is none.
+    pub id: MessageId,
+    pub ordinal: u32,
+    pub held: Option<crate::queue::Held>,
+}
+
+impl Shard {
+    /// Publishes a message for a session of this shard.
+    pub(crate) fn publish(
+        &mut self,
+        publisher: &Publisher,
+        source: &Source<'_>,
+        qos2_id: Option<(QueueId, u16)>,
+        now: Now,
+    ) -> Published {
+        let mut at = match self.route_for(publisher, source.topic) {
+            Ok(at) => at,
+            Err(error) => return Published::BadTopic(error),
+        };
+        if !self.cache.get(at).is_some_and(|r| r.allowed) {
+            return Published::NotAuthorized;
+        }
+        let layouts = std::mem::take(&mut self.layouts);
+        let mut content = Content::borrowed(source, layouts);
+        if source.retain {
+            content.id = self.next_message_id();
+            let stored = self.retain(&mut content, now);
+            if stored {
+                // The route may have changed before the value was there to be found.
+                at = self.route_for(publisher, source.topic).unwrap_or(at);
+            } else {
+                self.give_back_layouts(content);
+                return Published::RetainedFull;
+            }
+        }
+        let mut route = self.cache.take(at);
+        let published = self.pass_along(&mut route, &mut content, qos2_id, now);
+        self.cache.restore(at, route);
+        self.give_back_layouts(content);
+        published
+    }
+
+    fn give_back_layouts(&mut self, content: Content<'_>) {
+        self.layouts = content.layouts;
+        self.layouts.reset();
+    }
+
+    fn pass_along(
+        &mut self,
+        route: &mut Route,
+        content: &mut Content<'_>,
+        qos2_id: Option<(QueueId, u16)>,
+        now: Now,
+    ) -> Published {
+        let groups_pick = content.qos == QoS::AtMostOnce;
+        let recorded = self.record(route, content, qos2_id);
+        for d in &route.local {
+            let Some(folded) = d.for_origin(content.origin) else { continue };
+            let copy = Copy {
+                qos: folded.qos.min(content.qos),
+                retain: folded.keep_retain && content.retain,
+                ids: folded.ids.as_slice(),
+                mark: folded.mark,
+                id: MessageId(0),
+                ordinal: 0,
+                held: None,
+            };
+            self.deliver(d.place, content, &copy, now);
+        }
+        let mut ordinal = 0;
+        for d in &route.durable {
+            let Some(folded) = d.for_origin(content.origin) else { continue };
+            let qos = folded.qos.min(content.qos);
+            let mine = ordinal;
+            ordinal += u32::from(qos > QoS::AtMostOnce);
+            if d.place != u32::from(self.id) {
+                continue;
+            }
+            let copy = Copy {
+                qos,
+                retain: folded.keep_retain && content.retain,
+                ids: folded.ids.as_slice(),
+                mark: folded.mark,
+                id: if qos > QoS::AtMostOnce { content.id } else { MessageId(0) },
+                ordinal: mine,
+                held: None,
+            };
+            self.deliver_to_queue(d.queue, content, &copy, now);
+        }
+        for remote in &route.remote {
+            self.mail_message(route, remote, content);
+        }
+        for group in &mut route.groups {
+            if groups_pick {
+                self.pick_member(group, content, now);
+            } else {
+                let durable = group.durable;
+                self.to_group(group, content, if durable { ordinal } else { 0 }, now);
+                ordinal += u32::from(durable);
+            }
+        }
+        Published::Done { receivers: route.has_receivers(), recorded }
+    }
+
+    /// Emits the record of all that this publish leaves behind; true where there is one that an
+    /// acknowledgement must wait for.
+    fn record(&mut self, route: &Route, content: &mut Content<'_>, qos2_id: Option<(QueueId, u16)>) -> bool {
+        let wanted = content.qos > QoS::AtMostOnce && route.wants_record();
+        if !wanted && qos2_id.is_none() && content.retained_version == 0 {
+            return false;
+        }
+        if content.id == MessageId(0) {
+            content.id = self.next_message_id();
+        }
+        let origin = content.origin;
+        let published = content.qos;
+        let sessions = route.durable.iter().filter_map(|d| {
+            let folded = d.for_origin(origin)?;
+            let qos = folded.qos.min(published);
+            (qos > QoS::AtMostOnce).then(|| Dest {
+                queue: d.queue,
+                qos,
+                retain: folded.keep_retain && content.retain,
+                subscription_ids: folded.ids.as_slice().into(),
+            })
+        });
+        let groups = route.groups.iter().filter(|g| g.durable && published > QoS::AtMostOnce);
+        let groups = groups.map(|g| Dest {
+            queue: g.queue,
+            qos: published,
+            retain: false,
+            subscription_ids: Box::default(),
+        });
+        let dests: Box<[Dest]> = sessions.chain(groups).collect();
+        let retained = content.retained_version != 0;
+        if dests.is_empty() && qos2_id.is_none() && !retained {
+            return false;
+        }
+        let record = Enqueue { id: content.id, message: content.owned(), dests, retained, qos2_id };
+        self.store(Record::Enqueue(Box::new(record)));
+        content.qos > QoS::AtMostOnce
+    }
+
+    /// Writes the retained value, or its end. False where there is no room for it.
+    fn retain(&mut self, content: &mut Content<'_>, now: Now) -> bool {
+        let limits = &self.settings.limits;
+        let (max_count, max_bytes) = (limits.max_retained_messages, limits.max_retained_bytes);
+        let clears = content.payload.is_empty();
+        let shared = self.shared.clone();
+        let stored = shared.write_retained(|tree| {
+            content.retained_version = tree.next_version();
+            if clears {
+                tree.remove(content.topic);
+                return Ok(());
+            }
+            tree.put(content.owned(), max_count, max_bytes)
+        });
+        if stored.is_err() {
+            self.stats.drop(Drop::RetainedFull);
+            return false;
+        }
+        if let (Some(at), false) = (content.expires_at, clears) {
+            let version = content.retained_version;
+            self.retained_expiry.insert(version, content.topic.into());
+            self.timers.set(at.max(now.ms), Timer::Retained(version));
+        }
+        true
+    }
+
+    /// A retained message has expired, unless a newer one has taken its place.
+    pub(crate) fn on_retained_expiry(&mut self, version: u64) {
+        let Some(topic) = self.retained_expiry.remove(&version) else { return };
+        if self.shared.write_retained(|tree| tree.remove_version(&topic, version)) {
+            self.store(Record::Delete(message::record::RowKey::Retained(topic, version)));
+            self.stats.drop(Drop::Expired);
+        }
+    }
+
+    /// One mail with all that a remote shard has to do for this message.
+    fn mail_message(&mut self, route: &Route, remote: &Remote, content: &mut Content<'_>) {
+        let (origin, published) = (content.origin, content.qos);
+        let mut ordinal = 0;
+        let mut addressed = Vec::with_capacity(remote.durable);
+        for d in &route.durable {
+            let Some(folded) = d.for_origin(origin) else { continue };
+            let qos = folded.qos.min(published);
+            let mine = ordinal;
+            ordinal += u32::from(qos > QoS::AtMostOnce);
+            if d.place == u32::from(remote.shard) {
+                addressed.push(Addressed {
+                    queue: d.queue,
+                    qos,
+                    retain: folded.keep_retain && content.retain,
+                    ids: folded.ids.as_slice().into(),
+                    mark: folded.mark,
+                    ordinal: mine,
+                });
+            }
+        }
+        if addressed.is_empty() && !remote.volatile {
+            return;
+        }
+        let message = content.owned();
+        self.credit.spend(remote.shard, message.charge());
+        let letter = Letter::Publish {
+            from: self.id,
+            message,
+            addressed: addressed.into_boxed_slice(),
+            volatile: remote.volatile,
+        };
+        self.mail(remote.shard, letter);
+    }
+
+    /// QoS 0 to a group: this shard picks the member, round robin among those who are there.
+    fn pick_member(&mut self, group: &mut GroupRoute, content: &mut Content<'_>, now: Now) {
+        let n = group.members.len();
+        let there = (0..n).map(|i| (group.next + i) % n).find(|&i| group.members[i].online);
+        let Some(at) = there else {
+            self.stats.drop(Drop::Offline);
+            return;
+        };
+        group.next = (at + 1) % n;
+        let member = &group.members[at];
+        let ids = member.id.as_slice();
+        let retain = member.keep_retain && content.retain;
+        if member.shard == self.id {
+            let copy = Copy {
+                qos: QoS::AtMostOnce,
+                retain,
+                ids,
+                mark: 0,
+                id: MessageId(0),
+                ordinal: 0,
+                held: None,
+            };
+            self.deliver_to_queue(member.queue, content, &copy, now);
+            return;
+        }
+        let message = content.owned();
+        self.credit.spend(member.shard, message.charge());
+        let addressed =
+            Addressed { queue: member.queue, qos: QoS::AtMostOnce, retain, ids: ids.into(), mark: 0, ordinal: 0 };
+        let letter =
+            Letter::Publish { from: self.id, message, addressed: Box::new([addressed]), volatile: false };
+        self.mail(member.shard, letter);
+    }
+
+    /// A message from another shard's publisher.
+    pub(crate) fn on_mailed(
+        &mut self,
+        message: &Arc<message::Message>,
+        addressed: &[Addressed],
+        volatile: bool,
+        now: Now,
+    ) {
+        let mut props = std::mem::take(&mut self.props_scratch);
+        crate::props::forward(message, &mut props);
+        let layouts = std::mem::take(&mut self.layouts);
+        let forward = props.as_props();
+        let mut content = Content::of(message, forward.raw(), layouts);
+        for a in addressed {
+            let recorded = a.qos > QoS::AtMostOnce;
+            let copy = Copy {
+                qos: a.qos,
+                retain: a.retain,
+                ids: &a.ids,
+                mark: a.mark,
+                id: if recorded { message.id } else { MessageId(0) },
+                ordinal: a.ordinal,
+                held: None,
+            };
+            self.deliver_to_queue(a.queue, &mut content, &copy, now);
+        }
+        if volatile {
+            let at = self.local_route(&message.topic);
+            let route = self.cache.take(at);
+            for d in &route.local {
+                let Some(folded) = d.for_origin(message.origin) else { continue };
+                let copy = Copy {
+                    qos: folded.qos.min(message.qos),
+                    retain: folded.keep_retain && message.retain,
+                    ids: folded.ids.as_slice(),
+                    mark: folded.mark,
+                    id: MessageId(0),
+                    ordinal: 0,
+                    held: None,
+                };
+                self.deliver(d.place, &mut content, &copy, now);
+            }
+            self.cache.restore(at, route);
+        }
+        self.give_back_layouts(content);
+        self.props_scratch = props;
+    }
+
+    /// To a session by its queue. One that has gone is settled: nobody is owed it any more.
+    fn deliver_to_queue(&mut self, queue: QueueId, content: &mut Content<'_>, copy: &Copy<'_>, now: Now) {
+        match self.sessions.of_queue(queue) {
+            Some(slot) => self.deliver(slot, content, copy, now),
+            None => {
+                self.settle(copy.id, copy.ordinal);
+                self.stats.drop(Drop::SessionEnded);
+            }
+        }
+    }
+
+    /// Nobody waits for this destination of a recorded message any more.
+    pub(crate) fn settle(&mut self, id: MessageId, ordinal: u32) {
+        if id != MessageId(0) {
+            self.store(Record::Settle { id, ordinal });
+        }
+    }
+
+    /// May the session be given a message of this topic? Asked again at each delivery, since rights
+    /// may have been revoked since it was routed or queued.
+    pub(crate) fn may_read(&self, slot: u32, topic: &str) -> bool {
+        match &self.settings.policy {
+            Policy::AllowAll => true,
+            policy => self
+                .sessions
+                .get(slot)
+                .is_some_and(|s| authorize(policy, &s.identity, Action::Read, topic)),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Groups of this shard: competing consumers of one queue, `$share` groups among them.
+//!
+//! The group lives here, on the home of its name; its members' sessions may live anywhere. Who the
+//! members are is read from the routing table whenever somebody says that it has changed, so that
+//! mails which overtake each other can't leave a stale list behind.
+
+use crate::content::Content;
+use crate::fan_out::Copy;
+use crate::mail::Letter;
+use crate::queue::{Group, GroupItem, Handout, Held};
+use crate::route::GroupRoute;
+use crate::shard::Shard;
+use crate::stats::Drop;
+use crate::time::Now;
+use message::{Message, MessageId, QoS, QueueId, ShardId};
+use std::sync::Arc;
+
+impl Shard {
+    /// A QoS 1 or 2 message for a group: to its home.
+    pub(crate) fn to_group(&mut self, group: &GroupRoute, content: &mut Content<'_>, ordinal: u32, now: Now) {
+        let message = content.owned();
+        let id = if group.durable { content.id } else { MessageId(0) };
+        if group.home == self.id {
+            return self.on_group_message(group.queue, message, id, ordinal, now);
+        }
+        self.credit.spend(group.home, message.charge());
+        let letter = Letter::Group { from: self.id, group: group.queue, message, id, ordinal };
+        self.mail(group.home, letter);
+    }
+
+    /// A message has reached the home of its group.
+    pub(crate) fn on_group_message(
+        &mut self,
+        group: QueueId,
+        message: Arc<Message>,
+        id: MessageId,
+        ordinal: u32,
+        now: Now,
+    ) {
+        if !self.groups.contains_key(&group) {
+            self.refresh_group(group);
+        }
+        let limits = (self.settings.limits.max_queued_messages, self.settings.limits.max_queued_bytes);
+        let Some(known) = self.groups.get_mut(&group) else {
+            // Its last member has left: nobody is owed it.
+            self.settle(id, ordinal);
+            return self.stats.drop(Drop::SessionEnded);
+        };
+        match known.push(message, id, ordinal, limits) {
+            Ok(charge) => {
+                self.queued_charge += charge;
+                self.hand_out(group, now);
+            }
+            Err(item) => {
+                self.settle(item.id, item.ordinal);
+                self.stats.drop(Drop::QueueFull);
+            }
+        }
+    }
+
+    /// Reads the members from the routing table; a group without any ends, and its backlog with it.
+    fn refresh_group(&mut self, group: QueueId) {
+        let members = self.shared.read_table(|table| table.members_of(group));
+        match (members, self.groups.get_mut(&group)) {
+            (Some(members), Some(known)) => known.set_members(members),
+            (Some(members), None) => {
+                self.groups.insert(group, Group::new(members));
+            }
+            (None, Some(_)) => {
+                let Some(ended) = self.groups.remove(&group) else { return };
+                let (waiting, charge) = ended.end();
+                self.release_charge(charge);
+                for item in waiting {
+                    self.settle(item.id, item.ordinal);
+                    self.stats.drop(Drop::SessionEnded);
+                }
+            }
+            (None, None) => {}
+        }
+    }
+
+    pub(crate) fn on_group_changed(&mut self, group: QueueId, now: Now) {
+        self.refresh_group(group);
+        self.hand_out(group, now);
+    }
+
+    /// Hands out what members can take.
+    fn hand_out(&mut self, queue: QueueId, now: Now) {
+        let window = u32::from(self.settings.limits.max_inflight);
+        while let Some(group) = self.groups.get_mut(&queue) {
+            let Some((Handout { member, shard, item }, charge)) = group.hand_out(window) else { return };
+            self.release_charge(charge);
+            if item.message.expired(now.ms) {
+                self.settle(item.id, item.ordinal);
+                self.stats.drop(Drop::Expired);
+                if let Some(group) = self.groups.get_mut(&queue) {
+                    group.released(member);
+                }
+                continue;
+            }
+            let held = Held { group: queue, home: self.id, arrival: item.arrival };
+            if shard == self.id {
+                self.on_hand_out(member, held, &item.message, item.id, item.ordinal, now);
+            } else {
+                let GroupItem { message, id, ordinal, .. } = item;
+                self.mail(shard, Letter::HandOut { member, held, message, id, ordinal });
+            }
+        }
+    }
+
+    /// A group hands a message to a session of this shard. One that is away gives it back.
+    pub(crate) fn on_hand_out(
+        &mut self,
+        member: QueueId,
+        held: Held,
+        message: &Arc<Message>,
+        id: MessageId,
+        ordinal: u32,
+        now: Now,
+    ) {
+        let slot = self.sessions.of_queue(member);
+        let live = slot.filter(|s| self.sessions.get(*s).is_some_and(|s| s.live().is_some()));
+        let terms = self.member_terms(held.group, member);
+        let (Some(slot), Some((granted, keep_retain, ids))) = (live, terms) else {
+            let item = GroupItem { arrival: held.arrival, message: message.clone(), id, ordinal };
+            return self.group_put_back(held.home, held.group, member, item);
+        };
+        let qos = granted.min(message.qos);
+        let mut props = std::mem::take(&mut self.props_scratch);
+        crate::props::forward(message, &mut props);
+        let layouts = std::mem::take(&mut self.layouts);
+        let mut content = Content::of(message, props.as_props().raw(), layouts);
+        let copy = Copy {
+            qos,
+            retain: keep_retain && message.retain,
+            ids: &ids,
+            mark: 0,
+            id: if qos == QoS::AtMostOnce { MessageId(0) } else { id },
+            ordinal,
+            held: (qos != QoS::AtMostOnce).then_some(held),
+        };
+        self.deliver(slot, &mut content, &copy, now);
+        self.layouts = content.layouts;
+        self.layouts.reset();
+        self.props_scratch = props;
+        if qos == QoS::AtMostOnce {
+            self.settle(id, ordinal);
+            self.group_served(held.home, held.group, member);
+        }
+    }
+
+    /// On what terms a session is a member: QoS, Retain As Published, identifiers.
+    fn member_terms(&self, group: QueueId, member: QueueId) -> Option<(QoS, bool, Vec<u32>)> {
+        let members = self.shared.read_table(|table| table.members_of(group))?;
+        let member = members.iter().find(|m| m.queue == member)?;
+        Some((member.qos, member.keep_retain, member.id.as_slice().to_vec()))
+    }
+
+    /// Tells a group's home that a member has dealt with a message.
+    pub(crate) fn group_served(&mut self, home: ShardId, group: QueueId, member: QueueId) {
+        if home == self.id {
+            self.served_groups.push((group, member));
+        } else {
+            self.mail(home, Letter::Served { group, member });
+        }
+    }
+
+    pub(crate) fn on_served(&mut self, group: QueueId, member: QueueId, now: Now) {
+        if let Some(known) = self.groups.get_mut(&group) {
+            known.released(member);
+            self.hand_out(group, now);
+        }
+    }
+
+    /// Gives a message back to its group.
+    pub(crate) fn group_put_back(&mut self, home: ShardId, group: QueueId, member: QueueId, item: GroupItem) {
+        if home == self.id {
+            self.returned_items.push((group, member, item));
+        } else {
+            self.mail(home, Letter::PutBack { group, member, item });
+        }
+    }
+
+    pub(crate) fn on_put_back(&mut self, group: QueueId, member: QueueId, item: GroupItem, now: Now) {
+        let Some(known) = self.groups.get_mut(&group) else {
+            self.settle(item.id, item.ordinal);
+            return self.stats.drop(Drop::SessionEnded);
+        };
+        known.released(member);
+        let charge = known.put_back(item);
+        self.queued_charge += charge;
+        self.hand_out(group, now);
+    }
+
+    /// What sessions of this shard told groups of this shard, dealt with once nothing else is under
+    /// way, so that handing out never re-enters itself.
+    pub(crate) fn settle_groups(&mut self, now: Now) {
+        // Put back everything first: a member that has just gone must not be chosen in between.
+        loop {
+            let returned = std::mem::take(&mut self.returned_items);
+            let served = std::mem::take(&mut self.served_groups);
+            if returned.is_empty() && served.is_empty() {
+                return;
+            }
+            for (group, member, item) in returned {
+                self.on_put_back(group, member, item, now);
+            }
+            for (group, member) in served {
+                self.on_served(group, member, now);
+            }
+        }
+    }
+}

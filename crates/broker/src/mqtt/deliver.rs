@@ -1,0 +1,209 @@
+//! A message reaches a session: sent at once where the window is open, queued where not.
+//!
+//! QoS 0 is sent or lost, never queued. QoS 1 is sent before the disk has it, as its publisher is
+//! not acknowledged before; QoS 2 to a durable session waits until its packet id is durable, since a
+//! subscriber remembers that id (HAZARDS 1).
+
+use super::alias::Naming;
+use super::inflight::Phase;
+use super::qos;
+use super::session::Session;
+use super::waiter::Waiter;
+use crate::conn::{ConnId, Online};
+use crate::content::Content;
+use crate::fan_out::Copy;
+use crate::queue::Queued;
+use crate::shard::Shard;
+use crate::stats::Drop;
+use crate::time::Now;
+use message::record::{Record, Row};
+use message::{MessageId, QoS};
+use mqtt_codec::{Outgoing, Version};
+
+/// How one PUBLISH goes to one client.
+pub(super) struct Sending<'a> {
+    pub qos: QoS,
+    pub retain: bool,
+    pub dup: bool,
+    pub packet_id: u16,
+    pub ids: &'a [u32],
+}
+
+/// What became of an attempt to send.
+#[derive(PartialEq, Eq)]
+pub(super) enum Sent {
+    Yes,
+    /// Larger than the client's Maximum Packet Size [MQTT-3.1.2-24].
+    TooLarge,
+    /// No connection.
+    No,
+}
+
+/// The copy as a queue item.
+fn queued(content: &mut Content<'_>, copy: &Copy<'_>) -> Queued {
+    Queued {
+        message: content.owned(),
+        qos: copy.qos,
+        retain: copy.retain,
+        ordinal: copy.ordinal,
+        id: copy.id,
+        ids: copy.ids.into(),
+        held: copy.held,
+    }
+}
+
+/// True where the client has this value from the replay that its new subscription brought.
+fn replayed(session: &Session, content: &Content<'_>, copy: &Copy<'_>) -> bool {
+    if content.retained_version == 0 || copy.mark == 0 {
+        return false;
+    }
+    let durable = session.durable;
+    let barrier = if durable { session.subscriptions.barrier_of(copy.mark) } else { copy.mark };
+    content.retained_version <= barrier
+}
+
+impl Shard {
+    /// Gives one copy of a message to a session of this shard.
+    pub(crate) fn deliver(&mut self, slot: u32, content: &mut Content<'_>, copy: &Copy<'_>, now: Now) {
+        let Some(session) = self.sessions.get(slot) else { return };
+        if replayed(session, content, copy) {
+            return self.settle(copy.id, copy.ordinal);
+        }
+        let checked = session.durable || copy.held.is_some();
+        if checked && !self.may_read(slot, content.topic) {
+            self.settle(copy.id, copy.ordinal);
+            let queue = self.sessions.get(slot).map(|s| s.queue).unwrap_or_default();
+            self.served(queue, copy.held);
+            return self.stats.drop(Drop::NotAuthorized);
+        }
+        match copy.qos {
+            QoS::AtMostOnce => self.deliver_at_most_once(slot, content, copy, now),
+            _ => self.deliver_assured(slot, content, copy, now),
+        }
+    }
+
+    fn deliver_at_most_once(&mut self, slot: u32, content: &mut Content<'_>, copy: &Copy<'_>, now: Now) {
+        let Some(id) = self.sessions.get(slot).and_then(Session::live) else {
+            return self.stats.drop(Drop::Offline);
+        };
+        let unread = self.conns.get(id).map_or(0, |c| c.outbox.len());
+        if unread > self.settings.limits.max_outbox_bytes {
+            return self.stats.drop(Drop::SlowConsumer);
+        }
+        let sending =
+            Sending { qos: QoS::AtMostOnce, retain: copy.retain, dup: false, packet_id: 0, ids: copy.ids };
+        self.transmit(id, content, &sending, now);
+    }
+
+    fn deliver_assured(&mut self, slot: u32, content: &mut Content<'_>, copy: &Copy<'_>, now: Now) {
+        let max_outbox = self.settings.limits.max_outbox_bytes;
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let live = session.live();
+        let unread = live.and_then(|id| self.conns.get(id)).map_or(0, |c| c.outbox.len());
+        let open = session.inflight.has_room()
+            && session.inflight.unsent() == 0
+            && session.backlog.is_empty()
+            && unread <= max_outbox;
+        let Some(id) = live.filter(|_| open) else {
+            let item = queued(content, copy);
+            return self.enqueue(slot, item, now);
+        };
+        let waits = session.durable && copy.qos == QoS::ExactlyOnce;
+        if waits {
+            let item = queued(content, copy);
+            self.begin_exactly_once(slot, item);
+            return;
+        }
+        // A volatile session can neither resend nor settle: the message itself is not kept.
+        let keep = session.durable || copy.held.is_some();
+        let item = keep.then(|| queued(content, copy));
+        let packet_id = session.inflight.push(Phase::Sent, qos::wire(copy.qos), item);
+        let sending =
+            Sending { qos: copy.qos, retain: copy.retain, dup: false, packet_id, ids: copy.ids };
+        if self.transmit(id, content, &sending, now) == Sent::TooLarge {
+            self.finish(slot, packet_id);
+        }
+    }
+
+    /// Gives a packet id to a QoS 2 message of a durable session; it is sent once that is durable.
+    pub(super) fn begin_exactly_once(&mut self, slot: u32, item: Queued) {
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let (queue, message, ordinal) = (session.queue, item.id, item.ordinal);
+        let held = item.held;
+        let packet_id = session.inflight.push(Phase::Waiting, mqtt_codec::QoS::ExactlyOnce, Some(item));
+        if held.is_some() && message != MessageId(0) {
+            self.store(Record::Assign { id: message, ordinal, to: queue });
+        }
+        self.store(Record::Put(Row::Inflight { queue, packet_id, message, ordinal, released: false }));
+        self.tickets.wait(Waiter::SendPublish { session: queue, packet_id });
+    }
+
+    /// Puts a message into a session's queue, within its limits.
+    pub(super) fn enqueue(&mut self, slot: u32, item: Queued, now: Now) {
+        let limits = &self.settings.limits;
+        let (max_messages, max_bytes) = (limits.max_queued_messages, limits.max_queued_bytes);
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let queue = session.queue;
+        // What a group hands out is bounded by the group's window, not by this queue.
+        let max_messages = if item.held.is_some() { usize::MAX } else { max_messages };
+        let max_bytes = if item.held.is_some() { u64::MAX } else { max_bytes };
+        match session.backlog.push(item, max_messages, max_bytes) {
+            Ok(charge) => {
+                self.queued_charge += charge;
+                self.pump(slot, now);
+            }
+            Err(item) => self.drop_queued(queue, item, Drop::QueueFull),
+        }
+    }
+
+    /// Writes one PUBLISH into the client's outbox.
+    pub(super) fn transmit(&mut self, id: ConnId, content: &mut Content<'_>, sending: &Sending<'_>, now: Now) -> Sent {
+        let seed = self.shared.seed;
+        let Some(conn) = self.conns.get_mut(id) else { return Sent::No };
+        let crate::conn::State::Online(online) = &mut conn.state else { return Sent::No };
+        let v5 = online.version == Version::V5;
+        let naming = name(online, content.topic, seed);
+        let (topic, alias) = match naming {
+            Naming::Full => (content.topic, None),
+            Naming::Introduce(alias) => (content.topic, Some(alias)),
+            Naming::Alias(alias) => ("", Some(alias)),
+        };
+        let packet = Outgoing {
+            dup: sending.dup,
+            qos: qos::wire(sending.qos),
+            retain: sending.retain,
+            topic,
+            packet_id: sending.packet_id,
+            payload: content.payload,
+            forward: content.forward,
+            expiry: if v5 { content.remaining_s(now.ms) } else { None },
+            alias,
+            subscription_ids: if v5 { sending.ids } else { &[] },
+        };
+        let out = conn.outbox.tail(&mut self.pool);
+        if content.layouts.write(out, online.version, &packet, online.max_packet).is_err() {
+            if let (Naming::Introduce(_), Some(extra)) = (naming, &mut online.extra)
+                && let Some(aliases) = &mut extra.aliases
+            {
+                aliases.forget(content.topic);
+            }
+            self.stats.drop(Drop::TooLarge);
+            return Sent::TooLarge;
+        }
+        if !conn.dirty {
+            conn.dirty = true;
+            self.out.dirty.push(id);
+        }
+        self.stats.delivered += 1;
+        Sent::Yes
+    }
+}
+
+fn name(online: &mut Online, topic: &str, seed: u64) -> Naming {
+    if online.alias_maximum == 0 {
+        return Naming::Full;
+    }
+    let max = online.alias_maximum;
+    let aliases = online.extra().aliases.get_or_insert_with(|| super::alias::Aliases::new(seed));
+    aliases.name(topic, max)
+}

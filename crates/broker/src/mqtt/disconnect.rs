@@ -1,0 +1,110 @@
+//! How connections end: the client's DISCONNECT, its offences, its silence, our shutdown.
+
+use crate::conn::{ConnId, State};
+use crate::shard::Shard;
+use crate::time::Now;
+use crate::timers::Timer;
+use mqtt_codec::{Disconnect, ReasonCode, Version};
+
+impl Shard {
+    /// DISCONNECT from the client. [MQTT-3.14]
+    pub(super) fn on_disconnect(&mut self, id: ConnId, packet: &Disconnect<'_>, now: Now) {
+        let Some(slot) = self.conns.get(id).and_then(|c| c.online()).map(|o| o.session) else { return };
+        if let Some(expiry_s) = packet.props.session_expiry_interval() {
+            let max_s = self.settings.limits.max_session_expiry_s;
+            let Some(session) = self.sessions.get_mut(slot) else { return };
+            if session.expiry_s == 0 && expiry_s > 0 {
+                // [MQTT-3.14.2-2]
+                let why = "a session expiry of 0 can't be raised by DISCONNECT";
+                return self.offend(id, ReasonCode::ProtocolError, why, now);
+            }
+            session.expiry_s = super::capabilities::granted_expiry(expiry_s, max_s);
+        }
+        // Anything but "normal" leaves the will to be sent [MQTT-3.14.4-3].
+        let say_will = packet.reason != ReasonCode::NormalDisconnection;
+        let why = format!("by the client ({})", packet.reason);
+        self.lose(id, &why, say_will, now);
+        self.start_closing(id);
+    }
+
+    /// A client broke the protocol, or a limit: it is told (MQTT 5) and closed [MQTT-4.13.1-1].
+    pub(crate) fn offend(&mut self, id: ConnId, reason: ReasonCode, why: &str, now: Now) {
+        let Some(conn) = self.conns.get(id) else { return };
+        match &conn.state {
+            State::Fresh => self.refuse_silently(id, why),
+            State::Authenticating(connecting) => {
+                let version = connecting.version;
+                if version == Version::V5 {
+                    self.refuse(id, version, reason, why);
+                } else {
+                    self.refuse_silently(id, why);
+                }
+            }
+            State::Online(_) => {
+                self.send_disconnect(id, reason, why);
+                self.lose(id, why, true, now);
+                self.start_closing(id);
+            }
+            State::Closing => {}
+        }
+    }
+
+    /// Nothing more is read from this connection; it closes once its outbox is written.
+    pub(crate) fn start_closing(&mut self, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        conn.state = State::Closing;
+        conn.partial = Vec::new();
+        let at = std::mem::take(&mut conn.timer_at);
+        if at != 0 {
+            self.timers.cancel(at, Timer::Conn(id));
+        }
+        self.out.closing.push(id);
+    }
+
+    /// The CONNECT deadline or the keep alive of a connection.
+    pub(crate) fn on_conn_timer(&mut self, id: ConnId, now: Now) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        conn.timer_at = 0;
+        match &conn.state {
+            State::Fresh => self.refuse_silently(id, "no CONNECT within the limit connect_timeout"),
+            State::Authenticating(_) => {
+                self.offend(id, ReasonCode::ServerBusy, "not authenticated in time", now);
+            }
+            State::Online(online) if online.silence_ms > 0 => {
+                let due = conn.last_heard + u64::from(online.silence_ms);
+                if due > now.ms || conn.held_back {
+                    self.set_conn_timer(id, due.max(now.ms + 1000));
+                } else {
+                    self.offend(id, ReasonCode::KeepAliveTimeout, "silent for one and a half keep alives", now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Sets the one timer of a connection; 0 for none.
+    pub(crate) fn set_conn_timer(&mut self, id: ConnId, at: u64) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let before = std::mem::replace(&mut conn.timer_at, at);
+        if before != 0 {
+            self.timers.cancel(before, Timer::Conn(id));
+        }
+        if at != 0 {
+            self.timers.set(at, Timer::Conn(id));
+        }
+    }
+
+    /// The node stops. MQTT 5 clients are told; wills are sent as for any connection that ends
+    /// without a DISCONNECT of the client [MQTT-3.1.2-8].
+    pub(crate) fn shut_down(&mut self, now: Now) {
+        for id in self.conns.ids() {
+            let redirect = self.settings.mqtt.redirect.as_ref().map(|r| r.permanent);
+            let reason = match redirect {
+                Some(true) => ReasonCode::ServerMoved,
+                Some(false) => ReasonCode::UseAnotherServer,
+                None => ReasonCode::ServerShuttingDown,
+            };
+            self.offend(id, reason, "the server is shutting down", now);
+        }
+    }
+}

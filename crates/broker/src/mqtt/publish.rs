@@ -1,0 +1,267 @@
+//! PUBLISH and PUBREL from a client: checked, passed on, acknowledged once durable.
+//!
+//! QoS 2 (method A: passed on at PUBLISH): the packet id is known from the PUBLISH until PUBREL, in
+//! the same record as the message, so a repeat is never passed on twice [MQTT-4.3.3-10].
+
+use super::alias::Aliases;
+use super::qos;
+use super::waiter::Waiter;
+use crate::conn::ConnId;
+use crate::content::Source;
+use crate::fan_out::{Published, Publisher};
+use crate::shard::Shard;
+use crate::stats::Drop;
+use crate::time::Now;
+use message::QueueId;
+use message::record::{Record, RowKey};
+use mqtt_codec::{Ack, AckKind, Publish, QoS, ReasonCode, Version};
+
+/// Why a PUBLISH is not passed on.
+struct Offence {
+    reason: ReasonCode,
+    why: &'static str,
+}
+
+const fn offence(reason: ReasonCode, why: &'static str) -> Offence {
+    Offence { reason, why }
+}
+
+impl Shard {
+    pub(super) fn on_publish(&mut self, id: ConnId, publish: &Publish<'_>, now: Now) {
+        let Some(online) = self.conns.get_mut(id).and_then(|c| c.online_mut()) else { return };
+        let (slot, version) = (online.session, online.version);
+        if publish.qos != QoS::AtMostOnce {
+            if publish.qos == QoS::ExactlyOnce && self.is_repeat(id, slot, publish.packet_id) {
+                return;
+            }
+            if version == Version::V5 && self.receive_maximum_met(id) {
+                let why = "more unacknowledged publishes than the receive maximum";
+                return self.offend(id, ReasonCode::ReceiveMaximumExceeded, why, now);
+            }
+        }
+        if let Err(Offence { reason, why }) = self.check_publish(id, publish) {
+            return self.offend(id, reason, why, now);
+        }
+        let text = version == Version::V5 && publish.props.payload_format_indicator() == Some(true);
+        if text && std::str::from_utf8(publish.payload).is_err() {
+            let why = "the payload is not the UTF-8 that its format indicator says";
+            if publish.qos == QoS::AtMostOnce {
+                return self.offend(id, ReasonCode::PayloadFormatInvalid, why, now);
+            }
+            return self.acknowledge(id, publish, ReasonCode::PayloadFormatInvalid, why, false);
+        }
+        if version == Version::V5 && (publish.topic.is_empty() || publish.props.topic_alias().is_some()) {
+            return self.publish_by_alias(id, publish, now);
+        }
+        self.pass_on(id, publish, publish.topic, now);
+    }
+
+    /// What no client may send, whatever it says about. An `Err` closes the connection.
+    fn check_publish(&self, id: ConnId, publish: &Publish<'_>) -> Result<(), Offence> {
+        let mqtt = &self.settings.mqtt;
+        if qos::neutral(publish.qos) > mqtt.maximum_qos {
+            return Err(offence(ReasonCode::QosNotSupported, "QoS above the maximum")); // [MQTT-3.2.2-11]
+        }
+        if publish.retain && !mqtt.retain_available {
+            return Err(offence(ReasonCode::RetainNotSupported, "retained messages are switched off"));
+        }
+        if self.conns.get(id).and_then(|c| c.online()).is_none_or(|o| o.version != Version::V5) {
+            return Ok(());
+        }
+        if publish.props.subscription_identifier().is_some() {
+            // [MQTT-3.3.4-6]
+            return Err(offence(ReasonCode::ProtocolError, "a client's PUBLISH has a subscription identifier"));
+        }
+        if let Some(topic) = publish.props.response_topic()
+            && message::topic::check(topic, self.settings.limits.max_topic_bytes).is_err()
+        {
+            // [MQTT-3.3.2-14]
+            return Err(offence(ReasonCode::ProtocolError, "the response topic is not a topic name"));
+        }
+        let alias = publish.props.topic_alias();
+        match alias {
+            Some(alias) if alias == 0 || alias > self.settings.limits.topic_alias_maximum => {
+                // [MQTT-3.3.2-8], [MQTT-3.3.2-9]
+                Err(offence(ReasonCode::TopicAliasInvalid, "topic alias is 0 or above the maximum"))
+            }
+            None if publish.topic.is_empty() => {
+                Err(offence(ReasonCode::ProtocolError, "neither a topic nor a topic alias"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A QoS 2 packet id that is known: answered again, passed on never. A repeat whose record is not
+    /// durable yet joins its ticket.
+    fn is_repeat(&mut self, id: ConnId, slot: u32, packet_id: u16) -> bool {
+        let known = self.sessions.get(slot).and_then(|s| s.received.ticket(packet_id));
+        let Some(ticket) = known else { return false };
+        let wait = !self.tickets.is_durable(ticket);
+        self.acknowledge_as(id, AckKind::Pubrec, packet_id, ReasonCode::Success, wait, false);
+        true
+    }
+
+    fn receive_maximum_met(&self, id: ConnId) -> bool {
+        let online = self.conns.get(id).and_then(|c| c.online());
+        online.is_some_and(|o| o.unacknowledged >= self.settings.limits.receive_maximum)
+    }
+
+    fn publish_by_alias(&mut self, id: ConnId, publish: &Publish<'_>, now: Now) {
+        let seed = self.shared.seed;
+        let Some(online) = self.conns.get_mut(id).and_then(|c| c.online_mut()) else { return };
+        let Some(alias) = publish.props.topic_alias() else { return };
+        // Taken out while the message is passed on; nobody else sets it meanwhile.
+        let mut aliases = online.extra().aliases.take().unwrap_or_else(|| Aliases::new(seed));
+        let max = self.settings.limits.max_topic_bytes;
+        if !publish.topic.is_empty() && message::topic::check(publish.topic, max).is_ok() {
+            aliases.learn(alias, publish.topic);
+        }
+        let topic: Option<Box<str>> = match publish.topic {
+            "" => aliases.topic(alias).map(Into::into),
+            topic => Some(topic.into()),
+        };
+        online.extra().aliases = Some(aliases);
+        match topic {
+            Some(topic) => self.pass_on(id, publish, &topic, now),
+            None => {
+                let why = "a topic alias that was never given a topic";
+                self.offend(id, ReasonCode::ProtocolError, why, now);
+            }
+        }
+    }
+
+    fn pass_on(&mut self, id: ConnId, publish: &Publish<'_>, topic: &str, now: Now) {
+        let Some(online) = self.conns.get(id).and_then(|c| c.online()) else { return };
+        let slot = online.session;
+        let Some(session) = self.sessions.get(slot) else { return };
+        let (queue, durable) = (session.queue, session.durable);
+        let publisher = Publisher { session: slot, class: session.class };
+        let mut scratch = std::mem::take(&mut self.forward_scratch);
+        let source = Source {
+            topic,
+            payload: publish.payload,
+            forward: mqtt_codec::forwardable(publish.props, &mut scratch),
+            qos: qos::neutral(publish.qos),
+            retain: publish.retain,
+            expires_at: publish.props.message_expiry_interval().map(|s| now.after_s(s)),
+            origin: queue,
+        };
+        let exactly_once = publish.qos == QoS::ExactlyOnce;
+        let qos2_id = (exactly_once && durable).then_some((queue, publish.packet_id));
+        let published = self.publish(&publisher, &source, qos2_id, now);
+        self.forward_scratch = scratch;
+        self.answer(id, publish, published, now);
+        if exactly_once && matches!(published, Published::Done { .. }) {
+            self.remember_received(slot, publish.packet_id, published);
+        }
+    }
+
+    fn remember_received(&mut self, slot: u32, packet_id: u16, published: Published) {
+        let Published::Done { recorded, .. } = published else { return };
+        let ticket = if recorded { self.tickets.latest() } else { 0 };
+        if let Some(session) = self.sessions.get_mut(slot) {
+            session.received.insert(packet_id, ticket);
+        }
+    }
+
+    fn answer(&mut self, id: ConnId, publish: &Publish<'_>, published: Published, now: Now) {
+        let v5 = self.conns.get(id).and_then(|c| c.online()).is_some_and(|o| o.version == Version::V5);
+        match published {
+            Published::Done { receivers, recorded } => {
+                self.stats.published += 1;
+                let reason = match receivers {
+                    false if v5 => ReasonCode::NoMatchingSubscribers,
+                    _ => ReasonCode::Success,
+                };
+                self.acknowledge(id, publish, reason, "", recorded);
+            }
+            Published::NotAuthorized => {
+                self.stats.drop(Drop::NotAuthorized);
+                let why = "not allowed to publish to this topic";
+                self.decline(id, publish, ReasonCode::NotAuthorized, why);
+            }
+            Published::RetainedFull => {
+                let why = "no room for another retained message";
+                self.decline(id, publish, ReasonCode::QuotaExceeded, why);
+            }
+            Published::BadTopic(e) => {
+                let why = e.to_string();
+                self.offend(id, ReasonCode::TopicNameInvalid, &why, now);
+            }
+        }
+    }
+
+    /// A message that is dropped: MQTT 5 is told so, MQTT 3 has no word for it and is acknowledged
+    /// [MQTT-3.3.5-2].
+    fn decline(&mut self, id: ConnId, publish: &Publish<'_>, reason: ReasonCode, why: &str) {
+        let v5 = self.conns.get(id).and_then(|c| c.online()).is_some_and(|o| o.version == Version::V5);
+        if v5 {
+            self.acknowledge(id, publish, reason, why, false);
+        } else {
+            self.acknowledge(id, publish, ReasonCode::Success, "", false);
+        }
+    }
+
+    /// PUBACK or PUBREC; nothing at QoS 0. `wait`: only once what was recorded is durable.
+    fn acknowledge(&mut self, id: ConnId, publish: &Publish<'_>, reason: ReasonCode, text: &str, wait: bool) {
+        let kind = match publish.qos {
+            QoS::AtMostOnce => return,
+            QoS::AtLeastOnce => AckKind::Puback,
+            QoS::ExactlyOnce => AckKind::Pubrec,
+        };
+        let Some(online) = self.conns.get_mut(id).and_then(|c| c.online_mut()) else { return };
+        let v3 = online.version != Version::V5;
+        online.unacknowledged = online.unacknowledged.saturating_add(1);
+        let ends_publish = v3 || kind == AckKind::Puback || reason.is_error();
+        if !wait && !text.is_empty() && !self.must_wait(id) {
+            self.send_ack(id, kind, publish.packet_id, reason, text);
+            self.publish_ended(id, ends_publish);
+            return;
+        }
+        self.acknowledge_as(id, kind, publish.packet_id, reason, wait, ends_publish);
+    }
+
+    /// Sends an acknowledgement, or lets it wait: for its own record (`wait`), or behind earlier ones
+    /// of the same connection, whose order it must keep [MQTT-4.6.0-2], [MQTT-4.6.0-3].
+    pub(super) fn acknowledge_as(
+        &mut self,
+        conn: ConnId,
+        kind: AckKind,
+        packet_id: u16,
+        reason: ReasonCode,
+        wait: bool,
+        ends_publish: bool,
+    ) {
+        if wait || self.must_wait(conn) {
+            self.wait_for(conn, Waiter::Ack { conn, kind, packet_id, reason, ends_publish });
+        } else {
+            self.send_ack(conn, kind, packet_id, reason, "");
+            self.publish_ended(conn, ends_publish);
+        }
+    }
+
+    /// A publish of the client is over as far as the receive maximum is concerned.
+    pub(crate) fn publish_ended(&mut self, id: ConnId, ended: bool) {
+        if ended && let Some(online) = self.conns.get_mut(id).and_then(|c| c.online_mut()) {
+            online.unacknowledged = online.unacknowledged.saturating_sub(1);
+        }
+    }
+
+    /// PUBREL: the id is forgotten; PUBCOMP once that is durable. An unknown id is no offence: the
+    /// client may have missed our PUBCOMP [MQTT-4.3.3-12].
+    pub(super) fn on_pubrel(&mut self, id: ConnId, ack: &Ack<'_>) {
+        let Some(online) = self.conns.get(id).and_then(|c| c.online()) else { return };
+        let (slot, v5) = (online.session, online.version == Version::V5);
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let (queue, durable): (QueueId, bool) = (session.queue, session.durable);
+        let known = session.received.remove(ack.packet_id);
+        if known && durable {
+            self.store(Record::Delete(RowKey::Received(queue, ack.packet_id)));
+        }
+        let reason = match known {
+            false if v5 => ReasonCode::PacketIdentifierNotFound,
+            _ => ReasonCode::Success,
+        };
+        self.acknowledge_as(id, AckKind::Pubcomp, ack.packet_id, reason, known && durable, v5 && known);
+    }
+}

@@ -1,0 +1,121 @@
+//! Retained messages for new subscriptions, in steps: a bounded look into the tree, only while the
+//! client takes what it gets.
+//!
+//! Owned by the session. A replay remembers the version of the tree at SUBSCRIBE: what is newer comes
+//! live, because the subscription was entered before [MQTT-3.3.1-6], [MQTT-3.3.1-8].
+
+use super::qos;
+use crate::content::Content;
+use crate::fan_out::Copy;
+use crate::retained::Scan;
+use crate::shard::Shard;
+use crate::time::Now;
+use message::{Message, MessageId, QoS, QueueId};
+use mqtt_codec::SubOptions;
+use std::sync::Arc;
+
+/// Entries of the tree that one step looks at.
+const STEP: usize = 256;
+
+pub(crate) struct Replay {
+    pub filter: Box<str>,
+    /// The last topic that was looked at.
+    pub after: Option<Box<str>>,
+    /// Values above this version come live.
+    pub version: u64,
+    pub options: SubOptions,
+    pub id: Option<u32>,
+}
+
+impl Shard {
+    /// The session may have replays to get on with.
+    pub(super) fn start_replays(&mut self, slot: u32) {
+        let Some(session) = self.sessions.get(slot) else { return };
+        if session.replays.is_some() && session.live().is_some() {
+            self.replaying.push_back(session.queue);
+        }
+    }
+
+    /// One step for each session that is waiting for one. Called once a turn.
+    pub(crate) fn step_replays(&mut self, now: Now) {
+        for _ in 0..self.replaying.len() {
+            let Some(queue) = self.replaying.pop_front() else { return };
+            if self.step_replay(queue, now) {
+                self.replaying.push_back(queue);
+            }
+        }
+    }
+
+    /// True where there is more to do at once. A client that is slow is come back to when it has
+    /// taken what it has: see `resume_replay`.
+    fn step_replay(&mut self, queue: QueueId, now: Now) -> bool {
+        let Some(slot) = self.sessions.of_queue(queue) else { return false };
+        if !self.takes_replay(slot) {
+            return false;
+        }
+        let Some(session) = self.sessions.get_mut(slot) else { return false };
+        let Some(replay) = session.replays.as_mut().and_then(|r| r.pop_front()) else {
+            session.replays = None;
+            return false;
+        };
+        let mut found = Vec::new();
+        let scan = self.shared.read_retained(|tree| {
+            tree.scan(&replay.filter, replay.after.as_deref(), replay.version, STEP, &mut found)
+        });
+        for message in found {
+            self.replay_one(slot, &replay, &message, now);
+        }
+        let Some(session) = self.sessions.get_mut(slot) else { return false };
+        if let Scan::More(cursor) = scan {
+            let rest = Replay { after: Some(cursor), ..replay };
+            session.replays.get_or_insert_default().push_front(rest);
+        }
+        let done = session.replays.as_ref().is_none_or(|r| r.is_empty());
+        if done {
+            session.replays = None;
+        }
+        !done
+    }
+
+    /// True while the client can take more: SUBACK is out, its window open, its outbox short.
+    fn takes_replay(&self, slot: u32) -> bool {
+        let Some(session) = self.sessions.get(slot) else { return false };
+        let Some(conn) = session.live().and_then(|id| self.conns.get(id)) else { return false };
+        self.tickets.is_durable(conn.last_ticket)
+            && session.backlog.is_empty()
+            && conn.outbox.len() <= self.settings.limits.max_outbox_bytes / 2
+    }
+
+    /// The client has taken something: its replays may go on.
+    pub(crate) fn resume_replay(&mut self, slot: u32) {
+        let waiting = self.sessions.get(slot).is_some_and(|s| s.replays.is_some());
+        if waiting && self.takes_replay(slot) {
+            self.start_replays(slot);
+        }
+    }
+
+    fn replay_one(&mut self, slot: u32, replay: &Replay, message: &Arc<Message>, now: Now) {
+        let Some(session) = self.sessions.get(slot) else { return };
+        let own = replay.options.no_local && message.origin == session.queue;
+        if message.expired(now.ms) || own || !self.may_read(slot, &message.topic) {
+            return;
+        }
+        let mut props = std::mem::take(&mut self.props_scratch);
+        crate::props::forward(message, &mut props);
+        let layouts = std::mem::take(&mut self.layouts);
+        let mut content = Content::of(message, props.as_props().raw(), layouts);
+        let copy = Copy {
+            qos: QoS::min(message.qos, qos::neutral(replay.options.qos)),
+            retain: true,
+            ids: replay.id.as_slice(),
+            mark: 0,
+            id: MessageId(0),
+            ordinal: 0,
+            held: None,
+        };
+        self.deliver(slot, &mut content, &copy, now);
+        self.layouts = content.layouts;
+        self.layouts.reset();
+        self.props_scratch = props;
+    }
+}

@@ -1,0 +1,134 @@
+//! How a connection lets go of its session, and how a session ends.
+
+use super::inflight::{Entry, Phase};
+use super::session::NEVER;
+use super::welcome::{session_key, session_row};
+use crate::conn::ConnId;
+use crate::event::LogEvent;
+use crate::queue::Queued;
+use crate::shard::Shard;
+use crate::stats::Drop;
+use crate::time::Now;
+use crate::timers::Timer;
+use message::QoS;
+use message::record::Record;
+
+impl Shard {
+    /// The connection no longer speaks for its session. The caller sees to the will and the end.
+    /// Returns the session's slot.
+    pub(super) fn detach(&mut self, id: ConnId, why: &str, now: Now) -> Option<u32> {
+        let slot = self.conns.get(id)?.online()?.session;
+        let session = self.sessions.get_mut(slot)?;
+        if session.conn != Some(id) {
+            return None;
+        }
+        let was_ready = session.ready;
+        session.conn = None;
+        session.ready = false;
+        let (durable, expiry_s) = (session.durable, session.expiry_s);
+        let held: (Vec<Queued>, u64) = session.backlog.take_where(|q| q.held.is_some());
+        let client = (*session.identity.client_id).into();
+        self.release_charge(held.1);
+        self.shared.loads[usize::from(self.id)].fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        self.out.events.push(LogEvent::Disconnected { client, why: why.into() });
+        if was_ready {
+            self.announce_presence(slot, false);
+        }
+        for item in held.0 {
+            self.put_back(slot, item);
+        }
+        if durable && expiry_s > 0 {
+            self.set_session_end(slot, now);
+        }
+        Some(slot)
+    }
+
+    /// The session is without a connection from now on: its expiry counts [MQTT-3.1.2.11.2].
+    fn set_session_end(&mut self, slot: u32, now: Now) {
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        if session.expiry_s != NEVER {
+            session.ends_at = now.after_s(session.expiry_s);
+            self.timers.set(session.ends_at, Timer::Session(session.queue));
+        }
+        let row = session_row(session, Some(now.unix_ms));
+        self.store(Record::Put(row));
+    }
+
+    /// The connection has gone. `say_will`: without a goodbye, so that its will is due.
+    pub(crate) fn lose(&mut self, id: ConnId, why: &str, say_will: bool, now: Now) {
+        let Some(slot) = self.detach(id, why, now) else { return };
+        if say_will {
+            self.start_will(slot, now);
+        } else {
+            self.drop_will(slot);
+        }
+        if self.sessions.get(slot).is_some_and(|s| s.expiry_s == 0) {
+            self.end_session(slot, now);
+        }
+    }
+
+    /// Ends a session that has no connection: will, subscriptions, queue and records go.
+    pub(super) fn end_session(&mut self, slot: u32, now: Now) {
+        self.send_will(slot, now);
+        self.unsubscribe_all(slot);
+        let Some(mut session) = self.sessions.remove(slot) else { return };
+        if session.ends_at != 0 {
+            self.timers.cancel(session.ends_at, Timer::Session(session.queue));
+        }
+        self.classes.leave(session.class);
+        for (_, entry) in session.inflight.drain() {
+            self.abandon(session.queue, entry);
+        }
+        let (waiting, charge) = session.backlog.take_where(|_| true);
+        self.release_charge(charge);
+        for item in waiting {
+            self.drop_queued(session.queue, item, Drop::SessionEnded);
+        }
+        if session.durable {
+            self.store(Record::Delete(session_key(session.queue)));
+            self.last_session_end = self.tickets.latest();
+        }
+    }
+
+    /// What a session that ends was in the middle of: QoS 1 of a group goes to another member, QoS 2
+    /// never does [MQTT-4.8.2-4], [MQTT-4.8.2-5].
+    fn abandon(&mut self, queue: message::QueueId, entry: Entry) {
+        let Some(item) = entry.item else { return };
+        let begun = matches!(entry.phase, Phase::Sent | Phase::Releasing | Phase::Released) || entry.dup;
+        if item.qos == QoS::ExactlyOnce && begun {
+            self.settle(item.id, item.ordinal);
+            self.served(queue, item.held);
+            self.stats.drop(Drop::SessionEnded);
+        } else {
+            self.drop_queued(queue, item, Drop::SessionEnded);
+        }
+    }
+
+    /// A message will not be delivered to this session: back to its group, or lost for `reason`.
+    pub(super) fn drop_queued(&mut self, queue: message::QueueId, item: Queued, reason: Drop) {
+        if item.held.is_some() {
+            self.put_back_from(queue, item);
+        } else {
+            self.settle(item.id, item.ordinal);
+            self.stats.drop(reason);
+        }
+    }
+
+    /// Timers of sessions.
+    pub(crate) fn on_session_timer(&mut self, timer: Timer, now: Now) {
+        let (Timer::Session(queue) | Timer::Will(queue)) = timer else { return };
+        let Some(slot) = self.sessions.of_queue(queue) else { return };
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        match timer {
+            Timer::Session(_) if session.conn.is_none() => {
+                session.ends_at = 0;
+                self.end_session(slot, now);
+            }
+            Timer::Will(_) => {
+                session.will_at = 0;
+                self.send_will(slot, now);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The home shard takes a client in: takeover, resumption or a new session, then CONNACK.
+//!
+//! CONNACK waits until what it says is durable; until then the session counts as away, and what the
+//! client sends is kept unread.
+
+use super::capabilities::{announce, granted_expiry, granted_keep_alive};
+use super::connect::{Connecting, Opening};
+use super::inflight::{Inflight, Phase};
+use super::received::Received;
+use super::session::Session;
+use super::subscriptions::Subscriptions;
+use super::waiter::Waiter;
+use crate::auth::Identity;
+use crate::conn::{ConnId, Extra, Online, State};
+use crate::event::LogEvent;
+use crate::queue::Backlog;
+use crate::shard::Shard;
+use crate::time::Now;
+use message::QueueId;
+use message::record::{Record, Row, RowKey};
+use mqtt_codec::{AckKind, Connack, Packet, PropertiesBuf, ReasonCode, Version};
+
+impl Shard {
+    /// An authenticated client has reached its home.
+    pub(crate) fn begin_session(&mut self, id: ConnId, connecting: Box<Connecting>, identity: Identity, now: Now) {
+        let version = connecting.version;
+        let emitted = self.tickets.latest();
+        let known = match self.settle_predecessor(&connecting, &identity, now) {
+            Ok(known) => known,
+            Err(why) => return self.refuse(id, version, ReasonCode::NotAuthorized, why),
+        };
+        if known.is_none() && self.sessions.len() >= self.settings.limits.max_sessions {
+            return self.refuse(id, version, ReasonCode::QuotaExceeded, "the limit max_sessions is reached");
+        }
+        let session_present = known.is_some();
+        let expiry_s = granted_expiry(connecting.expiry_s, self.settings.limits.max_session_expiry_s);
+        let slot = known.unwrap_or_else(|| self.new_session(identity, expiry_s > 0));
+        let mut connecting = connecting;
+        let will = connecting.will.take();
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        session.expiry_s = expiry_s;
+        session.durable |= expiry_s > 0;
+        session.conn = Some(id);
+        session.ready = false;
+        if session.durable {
+            let row = session_row(session, None);
+            self.store(Record::Put(row));
+        }
+        self.set_will(slot, will);
+        let wait = self.sessions.get(slot).is_some_and(|s| s.durable) || self.ended_durable_since(emitted);
+        self.attach(id, slot, connecting, session_present, expiry_s, now);
+        if wait {
+            self.wait_for(id, Waiter::Welcome { conn: id });
+        } else {
+            self.welcome(id, now);
+        }
+    }
+
+    /// True where a durable session was ended by this CONNECT: its end must be durable before the
+    /// client hears that there is none [HAZARDS 1].
+    fn ended_durable_since(&mut self, emitted: u64) -> bool {
+        self.last_session_end > emitted
+    }
+
+    fn new_session(&mut self, identity: Identity, durable: bool) -> u32 {
+        let class = self.classes.enter(&self.settings.policy, &identity);
+        self.sessions.insert(Session {
+            queue: self.shared.new_queue(),
+            identity,
+            class,
+            conn: None,
+            ready: false,
+            durable,
+            expiry_s: 0,
+            subscriptions: Subscriptions::default(),
+            inflight: Inflight::default(),
+            backlog: Backlog::default(),
+            received: Received::default(),
+            will: None,
+            ends_at: 0,
+            will_at: 0,
+            replays: None,
+        })
+    }
+
+    /// Makes the connection an online one; CONNACK is still owed.
+    fn attach(
+        &mut self,
+        id: ConnId,
+        session: u32,
+        connecting: Box<Connecting>,
+        session_present: bool,
+        expiry_s: u32,
+        now: Now,
+    ) {
+        let settings = &self.settings;
+        let v5 = connecting.version == Version::V5;
+        let keep_alive_s = granted_keep_alive(connecting.keep_alive_s, v5, settings.mqtt.max_keep_alive_s);
+        let alias_maximum = connecting.alias_maximum.min(settings.limits.topic_alias_maximum_outgoing);
+        let extra = connecting.method.clone().map(|method| {
+            Box::new(Extra { method: Some(method), ..Extra::default() })
+        });
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        conn.state = State::Online(Online {
+            session,
+            version: connecting.version,
+            silence_ms: u32::from(keep_alive_s) * 1500,
+            max_packet: connecting.max_packet,
+            alias_maximum,
+            unacknowledged: 0,
+            problem_information: connecting.problem_information,
+            opening: Some(Box::new(Opening { connecting, session_present, keep_alive_s, expiry_s })),
+            extra,
+        });
+        let silence_ms = u64::from(keep_alive_s) * 1500;
+        self.shared.loads[usize::from(self.id)].fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.set_conn_timer(id, if silence_ms == 0 { 0 } else { now.ms + silence_ms });
+    }
+
+    /// The session is durable: CONNACK, then all that was waiting for the client.
+    pub(crate) fn welcome(&mut self, id: ConnId, now: Now) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let peer = conn.peer;
+        let Some(online) = conn.online_mut() else { return };
+        let (slot, version) = (online.session, online.version);
+        let Some(opening) = online.opening.take() else { return };
+        let connecting = &opening.connecting;
+        let mut props = PropertiesBuf::new();
+        if version == Version::V5 {
+            announce(&mut props, &self.settings, connecting, opening.expiry_s, opening.keep_alive_s);
+        }
+        // MQTT 3.1 has no session present flag.
+        let session_present = opening.session_present && version != Version::V31;
+        let packet = Packet::Connack(Connack { session_present, code: 0, props: props.as_props() });
+        self.send(id, version, &packet);
+        let window = connecting.receive_maximum.min(self.settings.limits.max_inflight);
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        session.ready = true;
+        session.inflight.reconnected(window);
+        let releases = session.inflight.in_phase(Phase::Released);
+        self.out.events.push(LogEvent::Connected {
+            client: (*session.identity.client_id).into(),
+            peer,
+            version,
+            user: session.identity.user.as_deref().map(Into::into),
+            resumed: opening.session_present,
+        });
+        self.stats.connected += 1;
+        self.announce_presence(slot, true);
+        for packet_id in releases {
+            self.send_ack(id, AckKind::Pubrel, packet_id, ReasonCode::Success, "");
+        }
+        self.pump(slot, now);
+        self.start_replays(slot);
+        self.consume_partial(id, 0, now);
+        self.allow_reading(id);
+    }
+}
+
+/// The row of a session; `disconnected_at_ms` (Unix time) where it has no connection.
+pub(super) fn session_row(session: &Session, disconnected_at_ms: Option<u64>) -> Row {
+    Row::Session {
+        queue: session.queue,
+        client_id: (*session.identity.client_id).into(),
+        user: session.identity.user.as_deref().map(Into::into),
+        expires_after_s: (session.expiry_s != super::session::NEVER).then_some(session.expiry_s),
+        disconnected_at_ms,
+    }
+}
+
+/// The key of all that belongs to a session.
+pub(super) fn session_key(queue: QueueId) -> RowKey {
+    RowKey::Session(queue)
+}

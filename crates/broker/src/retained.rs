@@ -1,0 +1,270 @@
+//! The retained messages: the last one of each topic, in order of topic.
+//!
+//! Shared by all shards under a lock that its owner keeps. A version is given out under the same hold
+//! of the lock as the change that it numbers, so versions tell in which order changes happened. This
+//! tree starts no timers and checks no access: expiry and authorisation are its users'.
+//!
+//! Invariant: versions of one topic only grow; the order is that of the topics' bytes.
+
+use message::Message;
+use message::pattern::{self, Level};
+use message::topic::is_reserved;
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// The tree would pass its bound in messages or bytes.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("the limit of retained messages or of their bytes is reached")]
+pub(crate) struct Full;
+
+/// How far a [`RetainedTree::scan`] came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Scan {
+    Done,
+    /// Go on from this cursor, which is no topic but a place in their order.
+    More(Box<str>),
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct RetainedTree {
+    messages: BTreeSet<ByTopic>,
+    bytes: u64,
+    version: u64,
+}
+
+/// A message that is looked up by its topic, which is so stored once.
+#[derive(Debug)]
+struct ByTopic(Arc<Message>);
+
+impl ByTopic {
+    fn topic(&self) -> &str {
+        &self.0.topic
+    }
+}
+
+impl Borrow<str> for ByTopic {
+    fn borrow(&self) -> &str {
+        self.topic()
+    }
+}
+
+impl PartialEq for ByTopic {
+    fn eq(&self, other: &Self) -> bool {
+        self.topic() == other.topic()
+    }
+}
+
+impl Eq for ByTopic {}
+
+impl PartialOrd for ByTopic {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ByTopic {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.topic().cmp(other.topic())
+    }
+}
+
+impl RetainedTree {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// What the messages are charged with.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The highest version given out or seen; 0 where there was none.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// A new version, for a message or for the end of one.
+    pub(crate) fn next_version(&mut self) -> u64 {
+        self.version += 1;
+        self.version
+    }
+
+    /// A recovered record bears this version: new ones shall be higher.
+    pub(crate) fn saw_version(&mut self, version: u64) {
+        self.version = self.version.max(version);
+    }
+
+    /// Makes `message` the retained one of its topic, unless the one there has a higher version.
+    /// Refused where more than `max_messages` or `max_bytes` would be held, and more than now.
+    pub(crate) fn put(
+        &mut self,
+        message: Arc<Message>,
+        max_messages: usize,
+        max_bytes: u64,
+    ) -> Result<(), Full> {
+        let old = self.get(&message.topic);
+        if old.is_some_and(|old| old.retained_version > message.retained_version) {
+            return Ok(());
+        }
+        let (charge, freed) = (message.charge(), old.map_or(0, |old| old.charge()));
+        let bytes = self.bytes - freed + charge;
+        if (old.is_none() && self.len() >= max_messages) || (bytes > max_bytes && charge > freed) {
+            return Err(Full);
+        }
+        self.bytes = bytes;
+        self.saw_version(message.retained_version);
+        self.messages.replace(ByTopic(message));
+        Ok(())
+    }
+
+    pub(crate) fn get(&self, topic: &str) -> Option<&Arc<Message>> {
+        self.messages.get(topic).map(|entry| &entry.0)
+    }
+
+    pub(crate) fn remove(&mut self, topic: &str) -> Option<Arc<Message>> {
+        let ByTopic(message) = self.messages.take(topic)?;
+        self.bytes -= message.charge();
+        Some(message)
+    }
+
+    /// Removes the message of `topic` if it is still the one with this version.
+    pub(crate) fn remove_version(&mut self, topic: &str, version: u64) -> bool {
+        let same = self
+            .get(topic)
+            .is_some_and(|m| m.retained_version == version);
+        same && self.remove(topic).is_some()
+    }
+
+    /// Adds to `found` the messages whose topic `filter` selects, in order of topic, from `cursor` on,
+    /// except those with a version above `max_version`. Looks at no more than `max_steps` messages (at
+    /// least one); what cannot match is passed over in whole subtrees.
+    pub(crate) fn scan(
+        &self,
+        filter: &str,
+        cursor: Option<&str>,
+        max_version: u64,
+        max_steps: usize,
+        found: &mut Vec<Arc<Message>>,
+    ) -> Scan {
+        let wanted = |message: &Message| message.retained_version <= max_version;
+        if !pattern::has_wildcard(filter) {
+            found.extend(self.get(filter).filter(|m| wanted(m)).cloned());
+            return Scan::Done;
+        }
+        let mut from = cursor.unwrap_or(literal_prefix(filter)).to_owned();
+        let mut steps = max_steps.max(1);
+        'jump: loop {
+            let bounds = (Bound::Included(from.as_str()), Bound::Unbounded);
+            for ByTopic(message) in self.messages.range::<str, _>(bounds) {
+                if steps == 0 {
+                    return Scan::More(message.topic.clone());
+                }
+                steps -= 1;
+                match look(filter, &message.topic) {
+                    Look::Match if wanted(message) => found.push(Arc::clone(message)),
+                    Look::Match | Look::Next => {}
+                    Look::From(place) => {
+                        from = place;
+                        continue 'jump;
+                    }
+                    Look::End => return Scan::Done,
+                }
+            }
+            return Scan::Done;
+        }
+    }
+}
+
+/// What a topic says about itself and those behind it.
+#[derive(Debug, PartialEq, Eq)]
+enum Look {
+    Match,
+    /// It does not match; the next one may.
+    Next,
+    /// It does not match, nor does any before this text.
+    From(String),
+    /// Neither it nor any behind it matches.
+    End,
+}
+
+/// Compares level by level. All topics that begin with some levels and `/` lie together, from that
+/// text up to the same with `0` (the byte behind `/`) in place of the slash. They do not follow their
+/// parent at once: `a-b` lies between `a` and `a/b`.
+fn look(filter: &str, topic: &str) -> Look {
+    let mut levels = pattern::levels(filter);
+    let first = levels.clone().next();
+    if is_reserved(topic) && !matches!(first, Some(Level::Exact(_))) {
+        return Look::From("%".to_owned());
+    }
+    // Where the level that is looked at begins.
+    let mut start = 0;
+    loop {
+        let rest = topic.get(start..);
+        match (levels.next(), rest) {
+            (Some(Level::Many), _) if levels.next().is_none() => return Look::Match,
+            (Some(Level::Many), _) if pattern::matches(filter, topic) => return Look::Match,
+            (Some(Level::Many), _) => return Look::Next,
+            (None, None) => return Look::Match,
+            (None, Some(_)) => return end_of(topic, start),
+            (Some(_), None) => return Look::Next,
+            (Some(level), Some(rest)) => {
+                let word = rest.split('/').next().unwrap_or_default();
+                if let Level::Exact(wanted) = level
+                    && wanted != word
+                {
+                    return toward(topic, start, wanted);
+                }
+                // One past the end, hence no rest, where this was the last level.
+                start += word.len() + 1;
+            }
+        }
+    }
+}
+
+/// The first place behind `topic` where the level that begins at `start` can be `wanted`.
+fn toward(topic: &str, start: usize, wanted: &str) -> Look {
+    let above = &topic[..start];
+    let mut target = format!("{above}{wanted}");
+    if *target <= *topic {
+        target.push('/');
+    }
+    if *target <= *topic {
+        end_of(topic, start)
+    } else {
+        Look::From(target)
+    }
+}
+
+/// Behind everything that begins like `topic` up to `start`, where a level begins.
+fn end_of(topic: &str, start: usize) -> Look {
+    match start.checked_sub(1) {
+        Some(slash) => Look::From(format!("{}0", &topic[..slash])),
+        None => Look::End,
+    }
+}
+
+/// A text that no topic which `filter` selects comes before.
+fn literal_prefix(filter: &str) -> &str {
+    let mut end = 0;
+    for level in pattern::levels(filter) {
+        match level {
+            Level::Exact(word) => end += word.len() + 1,
+            Level::One => return &filter[..end],
+            Level::Many => break,
+        }
+    }
+    &filter[..end.saturating_sub(1)]
+}
+
+#[cfg(test)]
+#[path = "retained_tests.rs"]
+mod tests;

@@ -1,0 +1,153 @@
+//! One subscriber's part in a match: its subscriptions, folded into one destination.
+//!
+//! Plain values. Invariants: destinations are in order of queue, each queue at most once; subscription
+//! identifiers are sorted and never repeated.
+
+use message::{QoS, QueueId};
+use std::slice;
+
+/// What one subscriber asked for with one pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    pub queue: QueueId,
+    /// The home shard of a durable queue; the session's slot in its shard for a volatile one.
+    pub place: u32,
+    pub qos: QoS,
+    /// The subscriber does not want what it published itself.
+    pub no_local: bool,
+    /// The subscriber wants the retain flag as the publisher set it.
+    pub keep_retain: bool,
+    /// The identifier that the subscriber wants to be told with each message.
+    pub id: Option<u32>,
+    /// Retained version up to which the subscriber has read the retained tree itself: live copies at
+    /// or below it are repeats.
+    pub mark: u64,
+}
+
+/// Subscription identifiers, sorted, none twice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ids {
+    #[default]
+    None,
+    One(u32),
+    Many(Box<[u32]>),
+}
+
+impl Ids {
+    pub(crate) fn as_slice(&self) -> &[u32] {
+        match self {
+            Ids::None => &[],
+            Ids::One(id) => slice::from_ref(id),
+            Ids::Many(ids) => ids,
+        }
+    }
+
+    /// The identifiers of some subscriptions; `spare` is a buffer.
+    fn of<'a>(subscriptions: impl Iterator<Item = &'a Subscription>, spare: &mut Vec<u32>) -> Ids {
+        spare.clear();
+        spare.extend(subscriptions.filter_map(|s| s.id));
+        spare.sort_unstable();
+        spare.dedup();
+        match spare[..] {
+            [] => Ids::None,
+            [id] => Ids::One(id),
+            _ => Ids::Many(spare.as_slice().into()),
+        }
+    }
+}
+
+/// What all matching subscriptions of one subscriber come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Folded {
+    /// The highest of them.
+    pub qos: QoS,
+    /// Any of them asks for it.
+    pub keep_retain: bool,
+    /// All identifiers.
+    pub ids: Ids,
+    /// The lowest of them: a subscription that has read less of the retained tree still needs more.
+    pub mark: u64,
+}
+
+impl Folded {
+    fn of(subscriptions: &[Subscription], spare: &mut Vec<u32>) -> Folded {
+        Self::chosen(subscriptions, |_| true, spare)
+    }
+
+    fn chosen(
+        all: &[Subscription],
+        keep: fn(&&Subscription) -> bool,
+        spare: &mut Vec<u32>,
+    ) -> Folded {
+        let chosen = || all.iter().filter(keep);
+        Folded {
+            qos: chosen().map(|s| s.qos).max().unwrap_or_default(),
+            keep_retain: chosen().any(|s| s.keep_retain),
+            ids: Ids::of(chosen(), spare),
+            mark: chosen().map(|s| s.mark).min().unwrap_or_default(),
+        }
+    }
+}
+
+/// What a subscriber gets of what it published itself: its subscriptions with `no_local` left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OwnCopy {
+    /// None of the subscriptions has `no_local`.
+    Same,
+    /// All of them have.
+    Nothing,
+    /// What the others come to.
+    Other(Box<Folded>),
+}
+
+/// One subscriber of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Destination {
+    pub queue: QueueId,
+    /// See [`Subscription::place`].
+    pub place: u32,
+    pub folded: Folded,
+    pub own: OwnCopy,
+}
+
+impl Destination {
+    /// What this subscriber is to be given of a message that `origin` published.
+    pub(crate) fn for_origin(&self, origin: QueueId) -> Option<&Folded> {
+        match &self.own {
+            OwnCopy::Nothing if self.queue == origin => None,
+            OwnCopy::Other(folded) if self.queue == origin => Some(folded),
+            _ => Some(&self.folded),
+        }
+    }
+
+    /// `all` are the matching subscriptions of one queue, at least one.
+    fn of(first: &Subscription, all: &[Subscription], spare: &mut Vec<u32>) -> Destination {
+        let silent = all.iter().filter(|s| s.no_local).count();
+        let own = if silent == 0 {
+            OwnCopy::Same
+        } else if silent == all.len() {
+            OwnCopy::Nothing
+        } else {
+            OwnCopy::Other(Box::new(Folded::chosen(all, |s| !s.no_local, spare)))
+        };
+        let folded = Folded::of(all, spare);
+        Destination {
+            queue: first.queue,
+            place: first.place,
+            folded,
+            own,
+        }
+    }
+}
+
+/// Merges what a match found into one destination per queue, in order of queue, behind what is in
+/// `out` already. `found` is put in that order. Near-linear where `found` consists of sorted runs.
+pub(super) fn fold(found: &mut [Subscription], out: &mut Vec<Destination>) {
+    found.sort_by_key(|s| s.queue);
+    let mut spare = Vec::new();
+    for same in found.chunk_by(|a, b| a.queue == b.queue) {
+        if let Some(first) = same.first() {
+            out.push(Destination::of(first, same, &mut spare));
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! The shard: one core's part of the broker, a pure state machine.
+//!
+//! A driver feeds it events (`open`, `on_bytes`, `on_mail`, ...), then calls `end_turn` and carries
+//! out what the [`Turn`] says, in its order. The shard never blocks and never fails.
+
+use crate::auth::{AuthReply, Classes, Peer, Policy};
+use crate::conn::{ConnId, Handoff, State};
+use crate::conns::Conns;
+use crate::credit::Credit;
+use crate::mail::{Letter, Mail};
+use crate::mqtt::{Layouts, Sessions, Waiter};
+use crate::outbox::BufferPool;
+use crate::queue::{Group, GroupItem};
+use crate::route::Route;
+use crate::routing::{LocalTable, RouteCache};
+use crate::settings::Settings;
+use crate::shared::Shared;
+use crate::stats::Stats;
+use crate::tickets::Tickets;
+use crate::time::Now;
+use crate::timers::{Timer, Timers};
+use crate::turn::Turn;
+use message::record::Record;
+use message::{Map, MessageId, QueueId, ShardId};
+use mqtt_codec::PropertiesBuf;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// See the module. Its handlers are `impl Shard` blocks beside the concept that they handle.
+pub struct Shard {
+    pub(crate) id: ShardId,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) conns: Conns,
+    pub(crate) sessions: Sessions,
+    /// Subscriptions of volatile sessions of this shard.
+    pub(crate) local: LocalTable,
+    pub(crate) cache: RouteCache<Route>,
+    pub(crate) classes: Classes,
+    /// Groups whose home this shard is.
+    pub(crate) groups: Map<QueueId, Group>,
+    pub(crate) timers: Timers,
+    pub(crate) tickets: Tickets<Waiter>,
+    pub(crate) credit: Credit,
+    pub(crate) stats: Stats,
+    /// What is charged for all that is queued here.
+    pub(crate) queued_charge: u64,
+    pub(crate) above_watermark: bool,
+    /// Connections whose next PUBLISH waits for admission.
+    pub(crate) held_back: Vec<ConnId>,
+    pub(crate) trickle_at: u64,
+    /// Sessions that have retained messages to be sent.
+    pub(crate) replaying: VecDeque<QueueId>,
+    /// Topics of retained messages that expire, by version.
+    pub(crate) retained_expiry: Map<u64, Box<str>>,
+    /// What sessions of this shard told groups of this shard; see `settle_groups`.
+    pub(crate) returned_items: Vec<(QueueId, QueueId, GroupItem)>,
+    pub(crate) served_groups: Vec<(QueueId, QueueId)>,
+    pub(crate) changed_groups: Vec<QueueId>,
+    /// Number of the operation that ended a durable session last.
+    pub(crate) last_session_end: u64,
+    /// Counter of the last message id given out.
+    message_counter: u64,
+    random: u64,
+    pub(crate) pool: BufferPool,
+    pub(crate) layouts: Layouts,
+    pub(crate) props_scratch: PropertiesBuf,
+    pub(crate) forward_scratch: Vec<u8>,
+    mails: Vec<Vec<Mail>>,
+    /// The output of the turn that is under way.
+    pub(crate) out: Turn,
+}
+
+impl Shard {
+    /// `seed` feeds what must not be guessed (assigned client ids) and the hash maps.
+    pub fn new(id: ShardId, shared: Arc<Shared>, settings: Arc<Settings>, seed: u64) -> Self {
+        let limits = &settings.limits;
+        let shards = shared.shards;
+        let weight = limits.max_cached_routes as u64 * 16;
+        Shard {
+            id,
+            conns: Conns::default(),
+            sessions: Sessions::new(seed),
+            local: LocalTable::new(seed),
+            cache: RouteCache::new(seed, limits.max_cached_routes, weight),
+            classes: Classes::new(seed),
+            groups: message::hash::map(seed),
+            timers: Timers::default(),
+            tickets: Tickets::new(id),
+            credit: Credit::new(shards, limits.in_flight_bytes, limits.in_flight_messages),
+            stats: Stats::default(),
+            queued_charge: 0,
+            above_watermark: false,
+            held_back: Vec::new(),
+            trickle_at: 0,
+            replaying: VecDeque::new(),
+            retained_expiry: message::hash::map(seed),
+            returned_items: Vec::new(),
+            served_groups: Vec::new(),
+            changed_groups: Vec::new(),
+            last_session_end: 0,
+            message_counter: 0,
+            random: seed,
+            pool: BufferPool::default(),
+            layouts: Layouts::default(),
+            props_scratch: PropertiesBuf::new(),
+            forward_scratch: Vec::new(),
+            mails: (0..shards).map(|_| Vec::new()).collect(),
+            out: Turn::default(),
+            shared,
+            settings,
+        }
+    }
+
+    /// A connection was accepted. Starts its CONNECT deadline.
+    pub fn open(&mut self, peer: Peer, now: Now) -> ConnId {
+        let id = self.conns.open(peer, now.ms);
+        self.set_conn_timer(id, now.ms + self.settings.limits.connect_timeout_ms);
+        id
+    }
+
+    /// A connection arrived from the shard that accepted it. May at once have output.
+    pub fn adopt(&mut self, handoff: Box<Handoff>, now: Now) -> ConnId {
+        let Handoff { peer, identity, connecting, partial, last_heard } = *handoff;
+        let id = self.conns.open(peer, last_heard);
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.partial = partial;
+        }
+        self.begin_session(id, connecting, identity, now);
+        id
+    }
+
+    /// Bytes of the MQTT stream (after TLS and WebSocket). All of them are taken. Not to be called
+    /// between `Turn::reading` saying false and true for this connection.
+    pub fn on_bytes(&mut self, conn: ConnId, bytes: &[u8], now: Now) {
+        let high = self.shared.high_water.load(Ordering::Relaxed);
+        self.message_counter = self.message_counter.max(high);
+        self.take_bytes(conn, bytes, now);
+    }
+
+    /// The peer has gone, or the driver gave it up (`why` is for the log). Frees the id.
+    pub fn on_closed(&mut self, conn: ConnId, why: &str, now: Now) {
+        self.lose(conn, why, true, now);
+        self.forget_conn(conn);
+    }
+
+    /// The socket of a connection that was in `Turn::closing` is closed. Frees the id.
+    pub fn release(&mut self, conn: ConnId) {
+        self.forget_conn(conn);
+    }
+
+    /// An item of this shard's inbox. Items of one sender come in the order in which it sent them.
+    pub fn on_mail(&mut self, mail: Mail, now: Now) {
+        match mail.0 {
+            Letter::Publish { from, message, addressed, volatile } => {
+                self.credit.owe(from, message.charge());
+                self.on_mailed(&message, &addressed, volatile, now);
+            }
+            Letter::Group { from, group, message, id, ordinal } => {
+                self.credit.owe(from, message.charge());
+                self.on_group_message(group, message, id, ordinal, now);
+            }
+            Letter::GroupChanged { group } => self.on_group_changed(group, now),
+            Letter::HandOut { member, held, message, id, ordinal } => {
+                self.on_hand_out(member, held, &message, id, ordinal, now);
+            }
+            Letter::Served { group, member } => self.on_served(group, member, now),
+            Letter::PutBack { group, member, item } => self.on_put_back(group, member, item, now),
+            Letter::Credit { by, bytes, messages } => {
+                self.credit.returned(by, bytes, messages);
+                self.retry_held_back(0, now);
+            }
+        }
+    }
+
+    /// All of this shard's store operations up to `seq` are durable.
+    pub fn on_durable(&mut self, seq: u64, now: Now) {
+        self.tickets.settled(seq);
+        while let Some(waiter) = self.tickets.pop() {
+            self.on_settled(waiter, now);
+        }
+        self.retry_held_back(0, now);
+    }
+
+    fn on_settled(&mut self, waiter: Waiter, now: Now) {
+        match waiter {
+            Waiter::Ack { conn, kind, packet_id, reason, ends_publish } => {
+                self.send_ack(conn, kind, packet_id, reason, "");
+                self.publish_ended(conn, ends_publish);
+            }
+            Waiter::Bytes { conn, bytes } => self.send_encoded(conn, &bytes),
+            Waiter::Welcome { conn } => self.welcome(conn, now),
+            Waiter::SendPublish { session, packet_id } => self.on_publish_durable(session, packet_id, now),
+            Waiter::SendPubrel { session, packet_id } => self.on_pubrec_durable(session, packet_id),
+        }
+    }
+
+    /// The answer to a question of `Turn::auth`.
+    pub fn on_auth(&mut self, reply: AuthReply, now: Now) {
+        self.on_auth_reply(reply, now);
+    }
+
+    /// Timers that are due, and work that was cut in pieces.
+    pub fn on_timeout(&mut self, now: Now) {
+        while let Some(timer) = self.timers.pop_due(now.ms) {
+            match timer {
+                Timer::Conn(id) => self.on_conn_timer(id, now),
+                Timer::Session(_) | Timer::Will(_) => self.on_session_timer(timer, now),
+                Timer::Retained(version) => self.on_retained_expiry(version),
+                Timer::Trickle => self.on_trickle(now),
+            }
+        }
+    }
+
+    /// When to call `on_timeout` next (monotonic ms); 0 where work is waiting.
+    pub fn next_timeout(&self) -> Option<u64> {
+        if self.replaying.is_empty() { self.timers.next() } else { Some(0) }
+    }
+
+    /// New settings hold from here on; revoked access ends within this turn.
+    pub fn on_settings(&mut self, settings: Arc<Settings>, _now: Now) {
+        self.settings = settings;
+        let limits = &self.settings.limits;
+        self.credit.set_limits(limits.in_flight_bytes, limits.in_flight_messages);
+        self.classes = Classes::new(self.shared.seed);
+        for (_, session) in self.sessions.iter_mut() {
+            session.class = self.classes.enter(&self.settings.policy, &session.identity);
+        }
+        self.shared.interest.all_changed();
+    }
+
+    /// The node stops: v5 clients get DISCONNECT 0x8B, wills go out per protocol, all close.
+    pub fn on_shutdown(&mut self, now: Now) {
+        self.shut_down(now);
+    }
+
+    /// Bytes waiting to be written to this connection, oldest first; empty for an unknown one.
+    pub fn outbox(&self, conn: ConnId) -> &[u8] {
+        self.conns.get(conn).map_or(&[], |c| c.outbox.bytes())
+    }
+
+    /// The driver has written the first `n` bytes of the outbox.
+    pub fn wrote(&mut self, id: ConnId, n: usize, now: Now) {
+        let max = self.settings.limits.max_outbox_bytes;
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let before = conn.outbox.len();
+        conn.outbox.wrote(n, &mut self.pool);
+        let after = conn.outbox.len();
+        let held_back = conn.held_back;
+        let Some(slot) = conn.online().map(|o| o.session) else { return };
+        // What had to wait for a full outbox goes on; an outbox that was never full holds up nothing.
+        if before > max && after <= max {
+            self.pump(slot, now);
+            if held_back {
+                self.retry_held_back(0, now);
+            }
+        }
+        self.resume_replay(slot);
+    }
+
+    /// Counters so far.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Ends the turn: moves all output into `turn`, whose lists the driver has emptied.
+    pub fn end_turn(&mut self, now: Now, turn: &mut Turn) {
+        self.step_replays(now);
+        self.settle_all_groups(now);
+        if self.classes.take_vacated() && !matches!(self.settings.policy, Policy::AllowAll) {
+            self.cache.clear();
+        }
+        self.shared.high_water.fetch_max(self.message_counter, Ordering::Relaxed);
+        self.shared.queued[usize::from(self.id)].store(self.queued_charge, Ordering::Relaxed);
+        let was_above = self.above_watermark;
+        self.check_watermark();
+        if was_above && !self.above_watermark {
+            self.retry_held_back(0, now);
+        }
+        let credits: Vec<_> = self.credit.settle().collect();
+        for (shard, bytes, messages) in credits {
+            self.mail(shard, Letter::Credit { by: self.id, bytes, messages });
+        }
+        for id in &self.out.dirty {
+            if let Some(conn) = self.conns.get_mut(*id) {
+                conn.dirty = false;
+            }
+        }
+        std::mem::swap(&mut self.out, turn);
+        for (shard, mails) in self.mails.iter_mut().enumerate() {
+            if !mails.is_empty() {
+                turn.mails.push((shard as ShardId, std::mem::take(mails)));
+            }
+        }
+    }
+
+    fn settle_all_groups(&mut self, now: Now) {
+        while !self.changed_groups.is_empty() || !self.returned_items.is_empty() || !self.served_groups.is_empty() {
+            for group in std::mem::take(&mut self.changed_groups) {
+                self.on_group_changed(group, now);
+            }
+            self.settle_groups(now);
+        }
+    }
+}
+
+/// What handlers share.
+impl Shard {
+    /// Emits a record.
+    pub(crate) fn store(&mut self, record: Record) {
+        let op = self.tickets.stamp(record);
+        self.out.ops.push(op);
+    }
+
+    pub(crate) fn mail(&mut self, to: ShardId, letter: Letter) {
+        if let Some(mails) = self.mails.get_mut(usize::from(to)) {
+            mails.push(Mail(letter));
+        }
+    }
+
+    /// Lets `waiter` of this connection wait for all that was emitted so far.
+    pub(crate) fn wait_for(&mut self, id: ConnId, waiter: Waiter) {
+        let ticket = self.tickets.wait(waiter);
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.last_ticket = ticket;
+        }
+    }
+
+    /// True where something of this connection waits already: what comes after it must not overtake.
+    pub(crate) fn must_wait(&self, id: ConnId) -> bool {
+        self.conns.get(id).is_some_and(|c| !self.tickets.is_durable(c.last_ticket))
+    }
+
+    pub(crate) fn mark_dirty(&mut self, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        if !std::mem::replace(&mut conn.dirty, true) {
+            self.out.dirty.push(id);
+        }
+    }
+
+    fn send_encoded(&mut self, id: ConnId, bytes: &[u8]) {
+        let Some(conn) = self.conns.get_mut(id).filter(|c| !matches!(c.state, State::Closing)) else { return };
+        conn.outbox.tail(&mut self.pool).extend_from_slice(bytes);
+        self.mark_dirty(id);
+    }
+
+    /// Takes the connection out of the slab, with its timer.
+    pub(crate) fn forget_conn(&mut self, id: ConnId) {
+        let Some(conn) = self.conns.remove(id) else { return };
+        if conn.timer_at != 0 {
+            self.timers.cancel(conn.timer_at, Timer::Conn(id));
+        }
+    }
+
+    pub(crate) fn release_charge(&mut self, charge: u64) {
+        self.queued_charge = self.queued_charge.saturating_sub(charge);
+    }
+
+    /// Ids of one shard grow, and are above all that any shard has acknowledged before.
+    pub(crate) fn next_message_id(&mut self) -> MessageId {
+        self.message_counter += 1;
+        MessageId(self.message_counter * u64::from(self.shared.shards) + u64::from(self.id))
+    }
+
+    /// The next of a sequence of numbers that `seed` determines (splitmix64, Steele et al. 2014).
+    pub(crate) fn random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+}

@@ -1,0 +1,117 @@
+//! What all shards of a node see: the routing table, the retained tree, the interest counters.
+//!
+//! Lock order: none, since no two of these locks are ever held at once. Each access goes through a
+//! method here, which ends in [`Shared::yielded`]: a hook at which the simulator runs other shards,
+//! so that every interleaving of these accesses can be scheduled.
+
+use crate::retained::RetainedTree;
+use crate::routing::{InterestVersions, RoutingTable};
+use message::{QueueId, ShardId};
+use std::fmt;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+/// Called after each access to a shared table.
+type YieldHook = Box<dyn Fn() + Send + Sync>;
+
+/// Made once for a node; each shard holds it by `Arc`.
+pub struct Shared {
+    pub(crate) shards: ShardId,
+    /// Seed of every hash that shards must agree on, such as a client's home.
+    pub(crate) seed: u64,
+    pub(crate) interest: InterestVersions,
+    table: RwLock<RoutingTable>,
+    retained: RwLock<RetainedTree>,
+    /// Attached connections of each shard.
+    pub(crate) loads: Box<[AtomicU32]>,
+    /// Charge of what is queued on each shard.
+    pub(crate) queued: Box<[AtomicU64]>,
+    /// No shard has given out a message id counter above this.
+    pub(crate) high_water: AtomicU64,
+    next_queue: AtomicU64,
+    hook: Option<YieldHook>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("shards", &self.shards).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// For a node of `shards` shards; `seed` is random in the server and given in the simulator.
+    pub fn new(shards: ShardId, seed: u64) -> Self {
+        let shards = shards.max(1);
+        Shared {
+            shards,
+            seed,
+            interest: InterestVersions::new(seed),
+            table: RwLock::new(RoutingTable::new(seed)),
+            retained: RwLock::new(RetainedTree::new()),
+            loads: (0..shards).map(|_| AtomicU32::new(0)).collect(),
+            queued: (0..shards).map(|_| AtomicU64::new(0)).collect(),
+            high_water: AtomicU64::new(0),
+            next_queue: AtomicU64::new(1),
+            hook: None,
+        }
+    }
+
+    /// Calls `hook` after each access to a shared table: for a simulator, which may run other shards
+    /// of the node in it.
+    #[must_use]
+    pub fn with_yield_hook(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.hook = Some(Box::new(hook));
+        self
+    }
+
+    fn yielded(&self) {
+        if let Some(hook) = &self.hook {
+            hook();
+        }
+    }
+
+    pub(crate) fn read_table<R>(&self, read: impl FnOnce(&RoutingTable) -> R) -> R {
+        let result = read(&self.table.read().unwrap_or_else(PoisonError::into_inner));
+        self.yielded();
+        result
+    }
+
+    pub(crate) fn write_table<R>(&self, write: impl FnOnce(&mut RoutingTable) -> R) -> R {
+        let result = write(&mut self.table.write().unwrap_or_else(PoisonError::into_inner));
+        self.yielded();
+        result
+    }
+
+    pub(crate) fn read_retained<R>(&self, read: impl FnOnce(&RetainedTree) -> R) -> R {
+        let result = read(&self.retained.read().unwrap_or_else(PoisonError::into_inner));
+        self.yielded();
+        result
+    }
+
+    pub(crate) fn write_retained<R>(&self, write: impl FnOnce(&mut RetainedTree) -> R) -> R {
+        let result = write(&mut self.retained.write().unwrap_or_else(PoisonError::into_inner));
+        self.yielded();
+        result
+    }
+
+    /// A queue id that was never given out before.
+    pub(crate) fn new_queue(&self) -> QueueId {
+        QueueId(self.next_queue.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The shard where a client's session lives.
+    pub fn home_of(&self, client_id: &str) -> ShardId {
+        (message::hash::hash_of(self.seed, client_id) % u64::from(self.shards)) as ShardId
+    }
+
+    /// The shard with the fewest attached connections.
+    pub(crate) fn least_loaded(&self) -> ShardId {
+        let loads = self.loads.iter().map(|l| l.load(Ordering::Relaxed)).enumerate();
+        loads.min_by_key(|(_, load)| *load).map_or(0, |(shard, _)| shard as ShardId)
+    }
+
+    /// Charge of all that is queued on this node.
+    pub(crate) fn queued_bytes(&self) -> u64 {
+        self.queued.iter().map(|q| q.load(Ordering::Relaxed)).sum()
+    }
+}

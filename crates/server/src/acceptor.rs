@@ -1,0 +1,217 @@
+//! The thread that accepts connections and hands them to the shards, one after the other.
+//!
+//! Owns the listening sockets and counts who comes in. Reads nothing: a connection's first byte is
+//! its shard's. Where the process has no descriptor left it pauses instead of spinning.
+
+use crate::inbox::Letter;
+use crate::wiring::Wiring;
+use broker::auth::{Peer, Transport};
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token, Waker};
+use socket2::{SockRef, TcpKeepalive};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Connections taken from one listener before the next has its turn.
+const BURST: usize = 64;
+/// How long nothing is accepted after an accept has failed for want of something.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How often the same trouble is logged.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+/// From when on the system asks silent peers whether they are still there: all that notices a dead
+/// client of MQTT 3 without keep alive.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
+const WAKER: Token = Token(usize::MAX);
+
+/// A bound socket, and what its clients speak.
+pub(crate) struct Door {
+    pub(crate) socket: TcpListener,
+    pub(crate) transport: Transport,
+}
+
+/// See the module.
+pub(crate) struct Acceptor {
+    poll: Poll,
+    doors: Vec<Door>,
+    /// Doors where more connections may wait: readiness is not told twice.
+    pending: Vec<bool>,
+    paused_until: Option<Instant>,
+    wiring: Arc<Wiring>,
+    /// The shard that gets the next connection.
+    next: usize,
+    /// Letters on their way to each shard.
+    outgoing: Vec<Vec<Letter>>,
+    stop: Arc<AtomicBool>,
+    complaints: Complaints,
+}
+
+/// Ends an acceptor from another thread.
+pub(crate) struct AcceptorStop {
+    stop: Arc<AtomicBool>,
+    waker: Waker,
+}
+
+impl AcceptorStop {
+    pub(crate) fn stop(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+        if let Err(error) = self.waker.wake() {
+            tracing::error!("the acceptor cannot be woken: {error}");
+        }
+    }
+}
+
+impl Acceptor {
+    pub(crate) fn new(
+        mut doors: Vec<Door>,
+        wiring: Arc<Wiring>,
+    ) -> io::Result<(Self, AcceptorStop)> {
+        let poll = Poll::new()?;
+        for (i, door) in doors.iter_mut().enumerate() {
+            poll.registry()
+                .register(&mut door.socket, Token(i), Interest::READABLE)?;
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        let handle = AcceptorStop {
+            stop: stop.clone(),
+            waker,
+        };
+        let acceptor = Acceptor {
+            poll,
+            pending: vec![false; doors.len()],
+            doors,
+            paused_until: None,
+            next: 0,
+            outgoing: wiring.shards.iter().map(|_| Vec::new()).collect(),
+            wiring,
+            stop,
+            complaints: Complaints::default(),
+        };
+        Ok((acceptor, handle))
+    }
+
+    /// Runs until stopped, or until the poll fails. The sockets are closed at the end.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(64);
+        while !self.stop.load(Ordering::SeqCst) {
+            let wait = match self.paused_until {
+                Some(until) => Some(until.saturating_duration_since(Instant::now())),
+                None if self.pending.contains(&true) => Some(Duration::ZERO),
+                None => None,
+            };
+            match self.poll.poll(&mut events, wait) {
+                Err(e) if e.kind() != io::ErrorKind::Interrupted => return Err(e),
+                Err(_) | Ok(()) => {}
+            }
+            for event in &events {
+                if let Some(pending) = self.pending.get_mut(event.token().0) {
+                    *pending = true;
+                }
+            }
+            if self.paused_until.is_some_and(|at| at <= Instant::now()) {
+                self.paused_until = None;
+            }
+            for door in 0..self.doors.len() {
+                if self.pending[door] && self.paused_until.is_none() {
+                    self.accept_from(door);
+                }
+            }
+            for (letters, shard) in self.outgoing.iter_mut().zip(&self.wiring.shards) {
+                shard.push_all(letters);
+            }
+        }
+        Ok(())
+    }
+
+    fn accept_from(&mut self, door: usize) {
+        for _ in 0..BURST {
+            match self.doors[door].socket.accept() {
+                Ok((socket, address)) => self.admit(door, socket, address),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    self.pending[door] = false;
+                    return;
+                }
+                // The peer gave up while it waited, or a signal came.
+                Err(e)
+                    if matches!(
+                        e.kind(),
+                        io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
+                    ) => {}
+                // No descriptor or no memory: it will not get better by trying at once.
+                Err(e) => {
+                    self.paused_until = Some(Instant::now() + PAUSE);
+                    if let Some(more) = self.complaints.due(Instant::now()) {
+                        tracing::warn!("no connection can be accepted: {e}{more}");
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, door: usize, socket: TcpStream, address: SocketAddr) {
+        let listener = door as u16;
+        let ip = address.ip().to_canonical();
+        if let Err(refusal) = self.wiring.admission.enter(listener, ip) {
+            if let Some(more) = self.complaints.due(Instant::now()) {
+                tracing::warn!("connection from {ip} refused: {refusal}{more}");
+            }
+            return;
+        }
+        let options = SockRef::from(&socket);
+        // An error here means that the peer has gone already, which its shard will see.
+        let _ = options.set_tcp_nodelay(true);
+        let _ = options.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_AFTER));
+        let peer = Peer {
+            address: ip,
+            port: address.port(),
+            listener,
+            transport: self.doors[door].transport,
+        };
+        self.outgoing[self.next].push(Letter::Accepted(socket, peer));
+        self.next = (self.next + 1) % self.outgoing.len();
+    }
+}
+
+/// Keeps the log readable when the same thing happens ten thousand times.
+#[derive(Default)]
+struct Complaints {
+    last: Option<Instant>,
+    held_back: u64,
+}
+
+impl Complaints {
+    /// Where it is time to log again: what to add about those that were not logged.
+    fn due(&mut self, now: Instant) -> Option<String> {
+        if self.last.is_some_and(|last| now < last + COMPLAIN_EVERY) {
+            self.held_back += 1;
+            return None;
+        }
+        self.last = Some(now);
+        Some(match std::mem::take(&mut self.held_back) {
+            0 => String::new(),
+            n => format!(" ({n} more since the last such line)"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complaints_are_counted_not_repeated() {
+        let (mut complaints, start) = (Complaints::default(), Instant::now());
+        assert_eq!(complaints.due(start), Some(String::new()));
+        assert_eq!(complaints.due(start), None);
+        assert_eq!(complaints.due(start), None);
+        let more = complaints.due(start + COMPLAIN_EVERY);
+        assert_eq!(
+            more.as_deref(),
+            Some(" (2 more since the last such line)")
+        );
+    }
+}

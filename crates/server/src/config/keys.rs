@@ -1,0 +1,183 @@
+//! The one list of configuration keys: name, type, bounds, what it does.
+//!
+//! File, environment, `--set`, `config show` and the reference page all come from these tables.
+//! Owns nothing; defaults are those of [`Values`] and [`Listener`]. A key that is not here is an
+//! error wherever it is used.
+
+use super::listener::Listener;
+use super::rule::{Given, Kind, Rule, Setting};
+use super::value::Value;
+use super::values::{DURABILITIES, LOG_LEVELS, Values};
+
+/// A key of `T`.
+pub struct Key<T: 'static> {
+    /// The full name, such as `limits.receive_maximum`.
+    pub name: &'static str,
+    /// What it does, for the reference page.
+    doc: &'static str,
+    pub rule: Rule,
+    put: fn(&mut T, &Given<'_>, &Rule) -> Result<(), String>,
+    show: fn(&T, &Rule) -> Value,
+}
+
+impl<T> Key<T> {
+    pub(super) fn put(&self, target: &mut T, given: &Given<'_>) -> Result<(), String> {
+        (self.put)(target, given, &self.rule)
+    }
+
+    pub(super) fn show(&self, target: &T) -> Value {
+        (self.show)(target, &self.rule)
+    }
+
+    pub fn doc(&self) -> &'static str {
+        self.doc.trim()
+    }
+}
+
+macro_rules! keys {
+    ($target:ty { $( $(#[doc = $doc:literal])+ $name:literal => $($place:ident).+ : $rule:expr; )+ }) => {
+        &[ $( Key {
+            name: $name,
+            doc: concat!($($doc),+),
+            rule: $rule,
+            put: |target: &mut $target, given, rule| {
+                target.$($place).+ = Setting::read(given, rule)?;
+                Ok(())
+            },
+            show: |target: &$target, rule| Setting::show(&target.$($place).+, rule),
+        } ),+ ]
+    };
+}
+
+const COUNT: Rule = Rule::limit(Kind::Count);
+const BYTES: Rule = Rule::limit(Kind::Bytes);
+const FLAG: Rule = Rule::of(Kind::Flag);
+const TEXT: Rule = Rule::of(Kind::Text);
+const PATH: Rule = Rule::of(Kind::Path);
+/// The largest packet that MQTT can express: 268,435,455 bytes behind a header of 5.
+const PACKET_MAX: u64 = 268_435_460;
+
+/// Every key but those of `[[listener]]`.
+pub(super) const KEYS: &[Key<Values>] = keys!(Values {
+    /// The directory of everything that lasts. Relative to the file that says it, else to where
+    /// the broker was started. Needs a restart.
+    "data_dir" => data_dir: PATH;
+    /// `memory`: nothing survives the end of the process; this is said loudly at start. `disk`:
+    /// what is acknowledged is synced first. This build has no file log yet and refuses `disk`.
+    /// Needs a restart.
+    "durability" => durability: Rule::of(Kind::Choice(DURABILITIES));
+    /// Threads that serve clients, each with its own share of the sessions. Needs a restart.
+    "shards" => shards: Rule::of(Kind::Count).from(1).to(256).default_text("number of cores");
+
+    /// Largest packet that is accepted; MQTT 5 clients are told. A larger one ends the connection.
+    "limits.max_packet_size" => limits.max_packet_size: BYTES.from(32).to(PACKET_MAX);
+    /// Largest packet accepted of a client that has not authenticated yet; never more than
+    /// `max_packet_size`.
+    "limits.max_packet_size_before_auth" => limits.max_packet_size_before_auth: BYTES.from(32).to(PACKET_MAX);
+    /// Longest topic name or filter.
+    "limits.max_topic_bytes" => limits.max_topic_bytes: BYTES.to(65_535);
+    /// Longest client id.
+    "limits.max_client_id_bytes" => limits.max_client_id_bytes: BYTES.from(23).to(65_535);
+    /// QoS 1 and 2 messages that a client may have sent and not yet been acknowledged. MQTT 5
+    /// clients are told; MQTT 3 clients are not read from while they are at it. `"unlimited"` is
+    /// 65,535.
+    "limits.receive_maximum" => limits.receive_maximum: COUNT;
+    /// QoS 1 and 2 messages on their way to a client that it has not acknowledged; a client may
+    /// ask for fewer.
+    "limits.max_inflight" => limits.max_inflight: COUNT;
+    /// Topic aliases that an MQTT 5 client may set. 0: none.
+    "limits.topic_alias_maximum" => limits.topic_alias_maximum: COUNT.from(0);
+    /// Topic aliases that the broker sets towards an MQTT 5 client that allows them. 0: none.
+    "limits.topic_alias_maximum_outgoing" => limits.topic_alias_maximum_outgoing: COUNT.from(0);
+    /// Filters in one SUBSCRIBE or UNSUBSCRIBE packet.
+    "limits.max_filters_per_subscribe" => limits.max_filters_per_subscribe: COUNT;
+    /// Subscriptions of one session; a further one is refused with "quota exceeded".
+    "limits.max_subscriptions_per_session" => limits.max_subscriptions_per_session: COUNT;
+    /// Messages waiting for one session or shared group.
+    "limits.max_queued_messages" => limits.max_queued_messages: COUNT;
+    /// Bytes of the messages waiting for one session or shared group.
+    "limits.max_queued_bytes" => limits.max_queued_bytes: BYTES;
+    /// Bytes written for a client that it has not read yet; above it, QoS 0 messages to it are
+    /// dropped and counted.
+    "limits.max_outbox_bytes" => limits.max_outbox_bytes: BYTES.from(1024);
+    /// Longest time that a session may outlive its connection; MQTT 5 clients that ask for more
+    /// are told. 0: sessions end with their connection.
+    "limits.max_session_expiry_s" => limits.max_session_expiry_s: Rule::limit(Kind::Seconds).from(0);
+    /// Sessions, connected or not.
+    "limits.max_sessions" => limits.max_sessions: COUNT;
+    /// Retained messages.
+    "limits.max_retained_messages" => limits.max_retained_messages: COUNT;
+    /// Bytes of all retained messages.
+    "limits.max_retained_bytes" => limits.max_retained_bytes: BYTES;
+    /// Bytes on their way from one thread to another before publishers are made to wait.
+    "limits.in_flight_bytes" => limits.in_flight_bytes: BYTES.from(1024);
+    /// Messages on their way from one thread to another before publishers are made to wait.
+    "limits.in_flight_messages" => limits.in_flight_messages: COUNT;
+    /// Memory for the queued messages of the whole broker; above it publishers are made to wait.
+    "limits.memory_bytes" => limits.memory_bytes: BYTES.from(1 << 20);
+    /// From a client's first byte to its complete CONNECT; then it is disconnected.
+    "limits.connect_timeout_ms" => limits.connect_timeout_ms: Rule::limit(Kind::Millis).from(100);
+    /// Topics whose receivers each thread remembers.
+    "limits.max_cached_routes" => limits.max_cached_routes: COUNT;
+    /// Connections in all.
+    "limits.max_connections" => server_limits.max_connections: COUNT;
+    /// Connections of one address; the machine itself (loopback) is not counted.
+    "limits.max_connections_per_ip" => server_limits.max_connections_per_ip: COUNT;
+    /// Connections of one address that have not authenticated yet; loopback is not counted.
+    "limits.max_unauthenticated_per_ip" => server_limits.max_unauthenticated_per_ip: COUNT;
+    /// Failed logins of one address in a minute; after them its connections are refused until the
+    /// minute is over.
+    "limits.failed_logins_per_minute" => server_limits.failed_logins_per_minute: COUNT;
+
+    /// Longest keep alive. An MQTT 5 client that asks for none or for more is told this one; MQTT 3
+    /// clients cannot be told and keep theirs.
+    "mqtt.max_keep_alive" => mqtt.max_keep_alive_s: Rule::limit(Kind::Seconds);
+    /// Highest quality of service; MQTT 5 clients are told.
+    "mqtt.maximum_qos" => mqtt.maximum_qos: Rule::of(Kind::Choice(&["0", "1", "2"]));
+    /// Whether retained messages are kept.
+    "mqtt.retain_available" => mqtt.retain_available: FLAG;
+    /// Whether filters may hold `+` and `#`.
+    "mqtt.wildcard_subscriptions" => mqtt.wildcard_subscriptions: FLAG;
+    /// Whether `$share/NAME/FILTER` is offered.
+    "mqtt.shared_subscriptions" => mqtt.shared_subscriptions: FLAG;
+    /// Whether MQTT 5 subscription identifiers are offered.
+    "mqtt.subscription_identifiers" => mqtt.subscription_identifiers: FLAG;
+    /// The topic prefix for answers, sent to MQTT 5 clients that ask for Response Information;
+    /// `%c` is the client id. Empty: none is sent.
+    "mqtt.response_information" => mqtt.response_information: TEXT;
+    /// Send clients to another server: their CONNECT is refused with this Server Reference. Empty:
+    /// they are served here.
+    "mqtt.server_reference" => server_reference: TEXT;
+    /// With `server_reference`: they should stay there (0x9D, server moved), not only for now
+    /// (0x9C, use another server).
+    "mqtt.server_moved" => server_moved: FLAG;
+
+    /// The users, one `user:$argon2id$...` a line, written by `waypost passwd`. Empty: no
+    /// authenticator, and only loopback listeners are served.
+    "auth.password_file" => auth.password_file: PATH;
+    /// Who may publish and subscribe what, in mosquitto's format. Empty: everybody everything.
+    "auth.acl_file" => auth.acl_file: PATH;
+
+    /// How much is logged on standard error.
+    "log.level" => log_level: Rule::of(Kind::Choice(LOG_LEVELS));
+});
+
+/// The keys of a `[[listener]]`; each but `url` may also be an option in the URL's query.
+pub(super) const LISTENER_KEYS: &[Key<Listener>] = keys!(Listener {
+    /// Where to listen: `mqtt://HOST:PORT` or `ws://HOST:PORT/PATH`. Port 0 picks a free one;
+    /// `0.0.0.0` is every address of the machine. Needs a restart.
+    "url" => url: TEXT.default_text("see above");
+    /// Let clients without a user name in, on a listener that other machines reach or although
+    /// there is an authenticator.
+    "insecure_anonymous" => insecure_anonymous: FLAG;
+    /// WebSocket: origins of pages, such as `https://app.example.org`, that may connect beside
+    /// those of the same host.
+    "origins" => origins: Rule::of(Kind::List);
+    /// Connections of this listener.
+    "max_connections" => max_connections: COUNT;
+});
+
+/// Sections and keys that the design has and this build does not speak yet.
+pub(super) const LATER: &[&str] = &["acl", "rule", "schema", "metrics"];
+/// The same, of a `[[listener]]`.
+pub(super) const LISTENER_LATER: &[&str] = &["tls", "proxy_protocol", "cert", "key", "client_ca"];

@@ -1,0 +1,201 @@
+//! Listeners: where clients are waited for.
+//!
+//! Owned by the configuration; the server binds them in order, and a connection's
+//! [`listener`](broker::auth::Peer) is the index here. Nothing here opens a socket.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+
+/// What is spoken on a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// MQTT over TCP.
+    Mqtt,
+    /// MQTT over WebSocket.
+    Ws,
+}
+
+impl Scheme {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Mqtt => "mqtt",
+            Scheme::Ws => "ws",
+        }
+    }
+
+    fn default_port(self) -> u16 {
+        match self {
+            Scheme::Mqtt => 1883,
+            Scheme::Ws => 8083,
+        }
+    }
+}
+
+/// One listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// As written, its query taken off.
+    pub url: String,
+    pub scheme: Scheme,
+    /// The address to bind; port 0 picks a free one.
+    pub address: SocketAddr,
+    /// The path that WebSocket clients ask for; empty for MQTT over TCP.
+    pub path: String,
+    pub insecure_anonymous: bool,
+    pub origins: Vec<String>,
+    pub max_connections: usize,
+}
+
+impl Default for Listener {
+    fn default() -> Self {
+        Listener {
+            url: String::new(),
+            scheme: Scheme::Mqtt,
+            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            path: String::new(),
+            insecure_anonymous: false,
+            origins: Vec::new(),
+            max_connections: usize::MAX,
+        }
+    }
+}
+
+/// The listeners where none is configured.
+pub(super) const DEFAULT_URLS: &[&str] = &["mqtt://127.0.0.1:1883", "ws://127.0.0.1:8083/mqtt"];
+
+/// Schemes of the design that this build does not speak.
+const LATER: &[&str] = &["mqtts", "wss", "amqp", "amqps", "http", "https", "unix"];
+
+impl Listener {
+    /// True where only this machine can connect.
+    pub fn is_loopback(&self) -> bool {
+        self.address.ip().to_canonical().is_loopback()
+    }
+
+    /// The URL with the port that was really bound.
+    pub fn bound_url(&self, bound: SocketAddr) -> String {
+        format!("{}://{}{}", self.scheme.as_str(), bound, self.path)
+    }
+
+    /// Fills in what `self.url` says and returns the options of its query.
+    pub(super) fn resolve(&mut self) -> Result<Vec<(String, String)>, String> {
+        let (url, query) = match self.url.split_once('?') {
+            Some((url, query)) => (url.to_owned(), query.to_owned()),
+            None => (self.url.clone(), String::new()),
+        };
+        let rest = self.take_scheme(&url)?;
+        let (authority, path) = match rest.find('/') {
+            Some(at) => rest.split_at(at),
+            None => (rest, ""),
+        };
+        if authority.contains('@') {
+            return Err(format!("a listener has no user or password: {url}"));
+        }
+        self.path = match (self.scheme, path) {
+            (Scheme::Mqtt, "" | "/") => String::new(),
+            (Scheme::Mqtt, _) => return Err(format!("mqtt:// listeners have no path: {url}")),
+            (Scheme::Ws, "") => "/mqtt".into(),
+            (Scheme::Ws, path) => path.to_owned(),
+        };
+        self.address = self.address_of(authority)?;
+        self.url = url;
+        Ok(query
+            .split('&')
+            .filter(|option| !option.is_empty())
+            .map(|option| option.split_once('=').unwrap_or((option, "true")))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect())
+    }
+
+    fn take_scheme<'a>(&mut self, url: &'a str) -> Result<&'a str, String> {
+        let scheme = url.split(':').next().unwrap_or_default();
+        if LATER.contains(&scheme) {
+            return Err(format!("{scheme} is not in this build; it serves mqtt and ws"));
+        }
+        let Some((scheme, rest)) = url.split_once("://") else {
+            return Err(format!("{url:?} is no URL such as mqtt://127.0.0.1:1883"));
+        };
+        self.scheme = match scheme {
+            "mqtt" => Scheme::Mqtt,
+            "ws" => Scheme::Ws,
+            other => return Err(format!("unknown scheme {other:?}; this build serves mqtt and ws")),
+        };
+        Ok(rest)
+    }
+
+    fn address_of(&self, authority: &str) -> Result<SocketAddr, String> {
+        // The last colon begins the port, unless it is inside the brackets of an IPv6 address.
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => {
+                let port = port.parse().map_err(|_| format!("{port:?} is no port from 0 to 65535"))?;
+                (host, port)
+            }
+            _ => (authority, self.scheme.default_port()),
+        };
+        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        if host.is_empty() {
+            return Err("a listener needs a host; 0.0.0.0 is every address of the machine".into());
+        }
+        let found = (host, port).to_socket_addrs().map_err(|e| format!("{host}: {e}"))?;
+        let found: Vec<_> = found.collect();
+        let v4 = found.iter().find(|a| a.is_ipv4());
+        v4.or(found.first()).copied().ok_or_else(|| format!("{host} has no address"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(url: &str) -> Result<(Listener, Vec<(String, String)>), String> {
+        let mut listener = Listener { url: url.into(), ..Listener::default() };
+        let options = listener.resolve()?;
+        Ok((listener, options))
+    }
+
+    #[test]
+    fn urls() {
+        for (url, address, path) in [
+            ("mqtt://127.0.0.1:1884", "127.0.0.1:1884", ""),
+            ("mqtt://127.0.0.1", "127.0.0.1:1883", ""),
+            ("mqtt://[::1]:0", "[::1]:0", ""),
+            ("mqtt://[::1]", "[::1]:1883", ""),
+            ("ws://127.0.0.1:8083/mqtt", "127.0.0.1:8083", "/mqtt"),
+            ("ws://127.0.0.1", "127.0.0.1:8083", "/mqtt"),
+            ("ws://127.0.0.1:80/", "127.0.0.1:80", "/"),
+            ("mqtt://localhost:1", "127.0.0.1:1", ""),
+        ] {
+            let (listener, _) = resolve(url).unwrap();
+            assert_eq!(listener.address, address.parse().unwrap(), "{url}");
+            assert_eq!(listener.path, path, "{url}");
+            assert!(listener.is_loopback(), "{url}");
+        }
+        assert!(!resolve("mqtt://0.0.0.0").unwrap().0.is_loopback());
+        assert!(!resolve("mqtt://[::]:1883").unwrap().0.is_loopback());
+        let (_, options) = resolve("mqtt://127.0.0.1?insecure_anonymous=true&x").unwrap();
+        assert_eq!(options[0], ("insecure_anonymous".into(), "true".into()));
+        assert_eq!(options[1], ("x".into(), "true".into()));
+    }
+
+    #[test]
+    fn offences() {
+        for (url, what) in [
+            ("127.0.0.1:1883", "no URL"),
+            ("mqtts://127.0.0.1", "not in this build"),
+            ("unix:/run/waypost.sock", "not in this build"),
+            ("gopher://x", "unknown scheme"),
+            ("mqtt://:1883", "needs a host"),
+            ("mqtt://127.0.0.1:70000", "no port"),
+            ("mqtt://127.0.0.1/x", "no path"),
+            ("mqtt://u:p@127.0.0.1", "no user"),
+        ] {
+            let error = resolve(url).unwrap_err();
+            assert!(error.contains(what), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn bound_urls() {
+        let (listener, _) = resolve("ws://127.0.0.1:0/mqtt").unwrap();
+        assert_eq!(listener.bound_url("127.0.0.1:5".parse().unwrap()), "ws://127.0.0.1:5/mqtt");
+    }
+}

@@ -1,0 +1,126 @@
+//! What the keys are stored in, and their defaults.
+//!
+//! Made by [`load`](super::load), read by whoever serves. Limits and MQTT settings are the broker's
+//! own structs, with the broker's own defaults: nothing is declared twice.
+
+use super::rule::{Given, Rule, Setting, choose};
+use super::value::Value;
+use broker::{Limits, MqttSettings};
+use std::path::PathBuf;
+
+/// Everything that is configured, listeners aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Values {
+    pub data_dir: PathBuf,
+    pub durability: Durability,
+    pub shards: usize,
+    pub limits: Limits,
+    pub server_limits: ServerLimits,
+    /// `redirect` in here is made of the two fields below, by [`super::Config::settings`].
+    pub mqtt: MqttSettings,
+    pub server_reference: Option<String>,
+    pub server_moved: bool,
+    pub auth: AuthFiles,
+    pub log_level: LogLevel,
+}
+
+impl Default for Values {
+    fn default() -> Self {
+        Values {
+            data_dir: PathBuf::from("waypost-data"),
+            durability: Durability::Memory,
+            shards: std::thread::available_parallelism().map_or(1, |n| n.get().min(256)),
+            limits: Limits::default(),
+            server_limits: ServerLimits::default(),
+            mqtt: MqttSettings::default(),
+            server_reference: None,
+            server_moved: false,
+            auth: AuthFiles::default(),
+            log_level: LogLevel::Info,
+        }
+    }
+}
+
+/// Bounds that are kept where connections are accepted, before a shard sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerLimits {
+    pub max_connections: usize,
+    /// Not for loopback.
+    pub max_connections_per_ip: usize,
+    /// Not for loopback.
+    pub max_unauthenticated_per_ip: usize,
+    pub failed_logins_per_minute: u32,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        ServerLimits {
+            max_connections: 1_000_000,
+            max_connections_per_ip: 1_000,
+            max_unauthenticated_per_ip: 64,
+            failed_logins_per_minute: 10,
+        }
+    }
+}
+
+/// Where users and their rights are read from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuthFiles {
+    pub password_file: Option<PathBuf>,
+    pub acl_file: Option<PathBuf>,
+}
+
+/// What an acknowledgement promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing survives the process.
+    Memory,
+    /// What is acknowledged is on the disk.
+    Disk,
+}
+
+pub(super) const DURABILITIES: &[&str] = &["memory", "disk"];
+
+impl Setting for Durability {
+    fn read(given: &Given<'_>, rule: &Rule) -> Result<Self, String> {
+        match choose(given, rule, &[Durability::Memory, Durability::Disk])? {
+            Durability::Disk => {
+                Err("this build has no file log yet: the only durability is \"memory\"".into())
+            }
+            memory => Ok(memory),
+        }
+    }
+
+    fn show(&self, _: &Rule) -> Value {
+        Value::Text(DURABILITIES[*self as usize].into())
+    }
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+pub(super) const LOG_LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
+
+impl LogLevel {
+    pub fn as_str(self) -> &'static str {
+        LOG_LEVELS[self as usize]
+    }
+}
+
+impl Setting for LogLevel {
+    fn read(given: &Given<'_>, rule: &Rule) -> Result<Self, String> {
+        use LogLevel::{Debug, Error, Info, Trace, Warn};
+        choose(given, rule, &[Error, Warn, Info, Debug, Trace])
+    }
+
+    fn show(&self, _: &Rule) -> Value {
+        Value::Text(self.as_str().into())
+    }
+}

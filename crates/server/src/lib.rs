@@ -1,0 +1,27 @@
+//! Waypost on real threads and sockets.
+//!
+//! Drives the pure shards of `broker`: one OS thread each with a plain readiness loop, an acceptor, a
+//! thread for the log and a few that answer logins. What a client or a message means is decided in
+//! `broker`, what survives in `store`; here is only how bytes, letters and time get to them. Nothing
+//! depends on this crate but the binary.
+
+mod acceptor;
+mod admission;
+pub mod auth;
+mod clock;
+pub mod config;
+mod inbox;
+mod link;
+mod listen;
+mod log_thread;
+mod logging;
+mod login;
+mod node;
+mod notify;
+mod serve;
+mod shard_thread;
+mod websocket;
+mod wiring;
+
+pub use node::{Node, ServeError};
+pub use serve::serve;

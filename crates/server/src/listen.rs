@@ -1,0 +1,38 @@
+//! Listening sockets, and the descriptors that connections need.
+
+use mio::net::TcpListener;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+
+/// Connections that the system keeps until they are accepted; it may have a lower bound of its own.
+const BACKLOG: i32 = 4096;
+
+/// Binds a socket that a restart finds free again at once.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM.nonblocking().cloexec(),
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+/// Raises the limit of open descriptors as far as the system lets us; returns it.
+pub(crate) fn raise_descriptor_limit() -> u64 {
+    let now = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: now.maximum,
+        maximum: now.maximum,
+    };
+    if now.current != now.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, raised)
+    {
+        tracing::warn!("the limit of open files stays at {:?}: {error}", now.current);
+    }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}

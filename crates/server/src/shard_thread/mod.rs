@@ -1,0 +1,286 @@
+//! The thread of one shard: a plain readiness loop around a pure state machine.
+//!
+//! Poll, letters, sockets, timers make one turn; its output leaves as store operations, mails and
+//! moves, questions to the authenticator, then socket writes. Owns the shard, its sockets and one
+//! read buffer for all of them. Never waits but in the poll, and takes no lock but those of inboxes,
+//! the login queue and the admission counts, one at a time.
+
+mod lingering;
+mod output;
+mod reading;
+mod slots;
+
+pub(crate) use slots::Slot as Arrival;
+
+use crate::inbox::{Inbox, Letter};
+use crate::link::Link;
+use crate::login::Login;
+use crate::websocket::WebSocket;
+use crate::wiring::{Event, Wiring};
+use broker::auth::{AuthOutcome, AuthReply, Peer};
+use broker::conn::Handoff;
+use broker::{ConnId, Now, Shard, Turn};
+use lingering::Lingering;
+use message::ShardId;
+use mio::net::TcpStream;
+use mio::{Events, Poll, Token};
+use slots::{Slot, Slots, flag};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What one read may bring; the buffer is shared by all connections of the shard.
+const SCRATCH_BYTES: usize = 128 << 10;
+/// Bytes that are read in one turn before its output leaves; what is left is read in the next.
+const TURN_BYTES: usize = 1 << 20;
+/// Readiness events taken by one poll.
+const MAX_EVENTS: usize = 1024;
+/// Ends of turns in a row that follow from each other without a look at the sockets.
+const MAX_ROUNDS: usize = 8;
+
+/// Tokens with this bit are the thread's own, not a connection's.
+pub(crate) const LINGER_BIT: usize = 1 << (usize::BITS - 1);
+pub(crate) const WAKER: Token = Token(usize::MAX);
+
+/// See the module.
+pub(crate) struct ShardThread {
+    id: ShardId,
+    shard: Shard,
+    poll: Poll,
+    inbox: Arc<Inbox>,
+    wiring: Arc<Wiring>,
+    login: Login,
+    now: Now,
+    slots: Slots,
+    lingering: Lingering,
+    scratch: Box<[u8]>,
+    /// Connections that may still be readable: edge-triggered readiness is not told twice.
+    ready: Vec<ConnId>,
+    /// What may still be read in this turn.
+    budget: usize,
+    /// Sockets that have become writable; written after this turn's operations and mails.
+    writable: Vec<ConnId>,
+    /// Connections to be closed, with the deadline for what they have not taken yet.
+    closing: VecDeque<(u64, ConnId)>,
+    /// The shard was told something since its turn ended last.
+    told: bool,
+    turn: Turn,
+    letters: Vec<Letter>,
+    /// Letters of this turn, by target.
+    outgoing: Vec<Vec<Letter>>,
+    stage: Stage,
+}
+
+/// How far a shutdown has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Serving,
+    /// No new connections; the node is told when the last one has gone.
+    Draining,
+    Drained,
+    Stopped,
+}
+
+impl ShardThread {
+    pub(crate) fn new(
+        id: ShardId,
+        shard: Shard,
+        poll: Poll,
+        wiring: Arc<Wiring>,
+        login: Login,
+    ) -> Self {
+        ShardThread {
+            id,
+            shard,
+            poll,
+            inbox: wiring.shards[usize::from(id)].clone(),
+            login,
+            now: wiring.clock.now(),
+            slots: Slots::default(),
+            lingering: Lingering::default(),
+            scratch: vec![0; SCRATCH_BYTES].into(),
+            ready: Vec::new(),
+            budget: 0,
+            writable: Vec::new(),
+            closing: VecDeque::new(),
+            told: true,
+            turn: Turn::default(),
+            letters: Vec::new(),
+            outgoing: wiring.shards.iter().map(|_| Vec::new()).collect(),
+            stage: Stage::Serving,
+            wiring,
+        }
+    }
+
+    /// Runs until [`Letter::Stop`], or until the poll fails.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(MAX_EVENTS);
+        while self.stage != Stage::Stopped {
+            let wait = self.wait();
+            match self.poll.poll(&mut events, wait) {
+                Err(e) if e.kind() != io::ErrorKind::Interrupted => return Err(e),
+                Err(_) | Ok(()) => {}
+            }
+            self.inbox.wake_up();
+            self.now = self.wiring.clock.now();
+            self.budget = TURN_BYTES;
+            self.read_letters();
+            for event in &events {
+                self.on_event(event);
+            }
+            self.read_ready();
+            self.expire();
+            self.end_turns();
+            self.drained();
+        }
+        Ok(())
+    }
+
+    /// How long the poll may wait.
+    fn wait(&mut self) -> Option<Duration> {
+        if !self.ready.is_empty() || !self.writable.is_empty() || self.told {
+            return Some(Duration::ZERO);
+        }
+        let closing = self.closing.front().map(|(deadline, _)| *deadline);
+        let deadlines = [
+            self.shard.next_timeout(),
+            closing,
+            self.lingering.next_deadline(),
+        ];
+        let wait = match deadlines.into_iter().flatten().min() {
+            Some(deadline) => {
+                let left = deadline.saturating_sub(self.wiring.clock.ms());
+                if left == 0 {
+                    return Some(Duration::ZERO);
+                }
+                Some(Duration::from_millis(left))
+            }
+            None => None,
+        };
+        if self.inbox.fall_asleep() {
+            wait
+        } else {
+            Some(Duration::ZERO)
+        }
+    }
+
+    fn read_letters(&mut self) {
+        let mut letters = std::mem::take(&mut self.letters);
+        self.inbox.take(&mut letters);
+        for letter in letters.drain(..) {
+            self.told = true;
+            match letter {
+                Letter::Mails(mails) => {
+                    for mail in mails {
+                        self.shard.on_mail(mail, self.now);
+                    }
+                }
+                Letter::Durable(upto) => self.shard.on_durable(upto, self.now),
+                Letter::Accepted(socket, peer) => self.accept(socket, peer),
+                Letter::Arrive(arrival) => self.arrive(*arrival),
+                Letter::Auth(reply) => self.on_auth(reply),
+                Letter::Settings(settings, login) => {
+                    self.login = login;
+                    self.shard.on_settings(settings, self.now);
+                }
+                Letter::Shutdown => {
+                    self.stage = Stage::Draining;
+                    self.shard.on_shutdown(self.now);
+                }
+                Letter::Stop => self.stage = Stage::Stopped,
+            }
+        }
+        self.letters = letters;
+    }
+
+    fn accept(&mut self, socket: TcpStream, peer: Peer) {
+        if self.stage != Stage::Serving {
+            self.wiring
+                .admission
+                .leave(peer.listener, peer.address, false);
+            return;
+        }
+        let upgrade = self.wiring.upgrades.get(usize::from(peer.listener));
+        let websocket = upgrade.and_then(|upgrade| upgrade.as_ref());
+        let websocket = websocket.map(|upgrade| Box::new(WebSocket::new(upgrade.clone())));
+        let slot = Slot::new(Link::Tcp(socket), websocket, peer.listener, peer.address);
+        let conn = self.shard.open(peer, self.now);
+        self.insert(conn, slot);
+    }
+
+    fn arrive(&mut self, (mut slot, handoff): (Slot, Box<Handoff>)) {
+        slot.clear(!flag::AUTHENTICATED);
+        let conn = self.shard.adopt(handoff, self.now);
+        // What it could not write where it came from goes first.
+        self.writable.push(conn);
+        self.insert(conn, slot);
+        if self.stage != Stage::Serving {
+            self.lose(conn, "the broker is stopping");
+        }
+    }
+
+    fn insert(&mut self, conn: ConnId, slot: Slot) {
+        let registry = self.poll.registry();
+        let (slot, token) = self.slots.insert(conn, slot);
+        if let Err(error) = slot.link.register(registry, token) {
+            self.lose(conn, &format!("its socket cannot be waited for: {error}"));
+        }
+    }
+
+    fn on_auth(&mut self, reply: AuthReply) {
+        if let AuthOutcome::Accept { .. } = reply.outcome
+            && let Some(slot) = self.slots.get(reply.conn)
+            && !slot.has(flag::AUTHENTICATED)
+        {
+            slot.set(flag::AUTHENTICATED);
+            let address = slot.address;
+            self.wiring.admission.authenticated(address);
+        }
+        self.told = true;
+        self.shard.on_auth(reply, self.now);
+    }
+
+    /// Closes a connection because of its peer or its socket, not because the shard wants it.
+    fn lose(&mut self, conn: ConnId, why: &str) {
+        if let Some(slot) = self.forget(conn) {
+            self.told = true;
+            if slot.has(flag::CLOSING) {
+                self.shard.release(conn);
+            } else {
+                self.shard.on_closed(conn, why, self.now);
+            }
+        }
+    }
+
+    /// Takes a connection out of the table; its socket closes where the slot is dropped.
+    fn forget(&mut self, conn: ConnId) -> Option<Slot> {
+        let slot = self.slots.remove(conn)?;
+        let authenticated = slot.has(flag::AUTHENTICATED);
+        let admission = &self.wiring.admission;
+        admission.leave(slot.listener, slot.address, authenticated);
+        Some(slot)
+    }
+
+    /// Timers: the shard's, and the deadlines of sockets that are going.
+    fn expire(&mut self) {
+        let now_ms = self.now.ms;
+        if self.shard.next_timeout().is_some_and(|at| at <= now_ms) {
+            self.told = true;
+            self.shard.on_timeout(self.now);
+        }
+        while let Some((_, conn)) = self.closing.pop_front_if(|(at, _)| *at <= now_ms) {
+            self.lose(conn, "");
+        }
+        self.lingering.expire(now_ms);
+    }
+
+    /// Says so once when a shutdown has closed the last connection.
+    fn drained(&mut self) {
+        let empty = self.slots.is_empty() && self.lingering.is_empty();
+        if self.stage == Stage::Draining && empty && !self.told {
+            self.stage = Stage::Drained;
+            self.wiring.tell(Event::Drained);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What the threads of a node reach each other by.
+//!
+//! Made once at start and shared by `Arc`. Each part has its own lock or none; no two are ever held
+//! at once.
+
+use crate::admission::Admission;
+use crate::clock::Clock;
+use crate::inbox::Inbox;
+use crate::log_thread::LogInbox;
+use crate::login::LoginDesk;
+use crate::websocket::Upgrade;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+/// What the node's owner is told.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Signal(i32),
+    /// A shard that was told to shut down has no connection left.
+    Drained,
+    /// A thread cannot go on: the process must end.
+    Failed(String),
+}
+
+/// See the module.
+pub(crate) struct Wiring {
+    pub(crate) clock: Clock,
+    pub(crate) shards: Vec<Arc<Inbox>>,
+    pub(crate) log: LogInbox,
+    pub(crate) desk: LoginDesk,
+    pub(crate) admission: Admission,
+    /// By the number of the listener; `None` where it speaks plain MQTT.
+    pub(crate) upgrades: Vec<Option<Arc<Upgrade>>>,
+    pub(crate) events: Sender<Event>,
+}
+
+impl Wiring {
+    /// Tells the node's owner. Where nobody listens any more, the node is ending anyway.
+    pub(crate) fn tell(&self, event: Event) {
+        let _ = self.events.send(event);
+    }
+}

@@ -1,0 +1,190 @@
+//! Runs a [`Session`] on a [`Link`], on one thread, with standard input beside it where wanted.
+//!
+//! Owns both. Sleeps in one `poll` until the socket, the input, a signal or the time has something.
+
+use super::session::{ConnectOptions, Event, Session};
+use super::target::Target;
+use super::{ClientError, Link, Version};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+/// How long the last bytes may take to be written at the end.
+const GOODBYE: Duration = Duration::from_secs(5);
+/// How long the server may take to close after DISCONNECT.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Why [`Driver::wait`] came back.
+#[derive(Debug)]
+pub(crate) enum Wake {
+    Event(Event),
+    /// Standard input has something, or is at its end.
+    Input,
+    /// The time given is over.
+    Time,
+    /// The user or the system wants this to end.
+    Signal,
+}
+
+pub(crate) struct Driver {
+    link: Link,
+    pub(crate) session: Session,
+    inbound: Vec<u8>,
+    signals: UnixStream,
+    /// The stream has ended; what was read before is still to be told.
+    ended: bool,
+}
+
+impl Driver {
+    /// Connects and says CONNECT.
+    pub(crate) fn open(
+        target: &Target,
+        bind: Option<IpAddr>,
+        options: &ConnectOptions,
+        signals: UnixStream,
+    ) -> Result<Driver, ClientError> {
+        let subprotocol = if options.version == Version::V31 { "mqttv3.1" } else { "mqtt" };
+        let link = Link::open(target, subprotocol, bind)?;
+        let session = Session::new(options, Instant::now())?;
+        Ok(Driver { link, session, inbound: Vec::new(), signals, ended: false })
+    }
+
+    /// Bytes that the socket has not taken yet.
+    pub(crate) fn unsent(&self) -> usize {
+        self.link.unsent()
+    }
+
+    /// Sleeps until something happens. `input`: whether standard input counts.
+    pub(crate) fn wait(&mut self, input: bool, until: Option<Instant>) -> Result<Wake, ClientError> {
+        loop {
+            if let Some(event) = self.session.next_event() {
+                return Ok(Wake::Event(event));
+            }
+            if self.ended {
+                return Err(ClientError::Closed(""));
+            }
+            self.session.on_time(Instant::now())?;
+            self.flush()?;
+            if self.session.has_event() {
+                continue;
+            }
+            if until.is_some_and(|at| Instant::now() >= at) {
+                return Ok(Wake::Time);
+            }
+            let limit = [until, self.session.next_time()].into_iter().flatten().min();
+            let woken = self.poll(input, limit)?;
+            if woken.signal {
+                return Ok(Wake::Signal);
+            }
+            if woken.socket {
+                self.read()?;
+            }
+            if woken.input {
+                return Ok(Wake::Input);
+            }
+        }
+    }
+
+    /// Writes what is left, closes, and waits for the server to have read it all.
+    pub(crate) fn close(&mut self) -> Result<(), ClientError> {
+        let until = Instant::now() + GOODBYE;
+        self.flush()?;
+        while self.link.wants_write() && Instant::now() < until {
+            self.poll(false, Some(until))?;
+            self.flush()?;
+        }
+        self.link.finish();
+        // A socket closed with unread bytes would reset the connection under what was just sent.
+        let until = Instant::now() + LINGER;
+        while !self.ended && Instant::now() < until {
+            let woken = self.poll(false, Some(until))?;
+            if woken.signal {
+                break;
+            }
+            if woken.socket {
+                self.inbound.clear();
+                match self.link.read(&mut self.inbound) {
+                    Ok(true) => {}
+                    _ => break,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), ClientError> {
+        if !self.session.output().is_empty() {
+            self.link.push(self.session.output());
+            self.session.on_written(Instant::now());
+        }
+        if self.link.wants_write()
+            && let Err(e) = self.link.write()
+        {
+            // The server may have said why, before it closed.
+            self.ended = true;
+            self.read_last_words();
+            if self.session.has_event() {
+                return Ok(());
+            }
+            return Err(e.into());
+        }
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<(), ClientError> {
+        match self.link.read(&mut self.inbound) {
+            Ok(more) => self.ended = !more,
+            Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => self.ended = true,
+            Err(e) => return Err(e.into()),
+        }
+        self.session.on_bytes(&mut self.inbound)
+    }
+
+    fn read_last_words(&mut self) {
+        // Whatever is wrong with them, the connection is over.
+        let _ = self.link.read(&mut self.inbound);
+        let _ = self.session.on_bytes(&mut self.inbound);
+    }
+
+    fn poll(&mut self, input: bool, until: Option<Instant>) -> Result<Woken, ClientError> {
+        let mut wanted = PollFlags::IN;
+        if self.link.wants_write() {
+            wanted |= PollFlags::OUT;
+        }
+        let stdin = std::io::stdin();
+        let mut fds = vec![
+            PollFd::from_borrowed_fd(self.link.as_fd(), wanted),
+            PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
+        ];
+        if input {
+            fds.push(PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN));
+        }
+        let mut timeout = until.map(|at| at.saturating_duration_since(Instant::now()));
+        if self.link.has_unread() {
+            timeout = Some(Duration::ZERO);
+        }
+        let timeout = timeout.map(|t| Timespec {
+            tv_sec: i64::try_from(t.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: t.subsec_nanos().into(),
+        });
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(e) => return Err(std::io::Error::from(e).into()),
+        }
+        let ready = |at: usize| fds.get(at).is_some_and(|fd| !fd.revents().is_empty());
+        Ok(Woken {
+            socket: ready(0) || self.link.has_unread(),
+            signal: ready(1),
+            input: ready(2),
+        })
+    }
+}
+
+struct Woken {
+    socket: bool,
+    signal: bool,
+    input: bool,
+}

@@ -1,0 +1,73 @@
+//! Everything that the commands print.
+//!
+//! The only module that writes to standard output and standard error. Output is gathered and written
+//! when a command says so or would wait. Colour only on a terminal, and not where `NO_COLOR` is set.
+
+use crate::failure::Failure;
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, StdoutLock, Write};
+
+pub(crate) struct Output {
+    out: BufWriter<StdoutLock<'static>>,
+    quiet: bool,
+}
+
+impl Output {
+    /// `quiet`: no errors of the run are printed.
+    pub(crate) fn new(quiet: bool) -> Output {
+        Output { out: BufWriter::with_capacity(64 << 10, io::stdout().lock()), quiet }
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.out.write_all(bytes).map_err(broken)
+    }
+
+    pub(crate) fn line(&mut self, text: &str) -> Result<(), Failure> {
+        self.write(text.as_bytes())?;
+        self.write(b"\n")
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        self.out.flush().map_err(broken)
+    }
+
+    /// Something that went wrong without ending the run.
+    pub(crate) fn complain(&self, text: &str) {
+        if !self.quiet {
+            error("Error", text);
+        }
+    }
+}
+
+/// A reader that has gone away, as in `waypost sub | head -1`, is no error to speak of.
+fn broken(e: io::Error) -> Failure {
+    if e.kind() == ErrorKind::BrokenPipe {
+        Failure::silent(crate::failure::FAILED)
+    } else {
+        Failure::failed(format!("cannot write: {e}"))
+    }
+}
+
+/// Says why a command failed.
+pub(crate) fn failure(failure: &Failure) {
+    if !failure.text.is_empty() {
+        error("Error", &failure.text);
+    }
+}
+
+/// A line for `--debug`.
+pub(crate) fn debug(text: &str) {
+    // Nobody may be listening any more.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// A question on the terminal, before its answer is read.
+pub(crate) fn is_terminal() -> bool {
+    io::stdin().is_terminal()
+}
+
+fn error(label: &str, text: &str) {
+    let mut err = io::stderr().lock();
+    let colour = err.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let (red, plain) = if colour { ("\u{1b}[31m", "\u{1b}[0m") } else { ("", "") };
+    let _ = writeln!(err, "{red}{label}:{plain} {text}");
+}

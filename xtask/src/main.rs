@@ -1,0 +1,74 @@
+//! `cargo xtask`: what a developer of Waypost runs. Each command installs what it needs.
+//!
+//! It starts other programs and reads the source tree; it links no crate of the product, so it builds
+//! in seconds and still runs when the product does not compile.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line program talks to its terminal"
+)]
+
+mod autobahn;
+mod e2e;
+mod fuzz;
+mod install;
+mod live_broker;
+mod process;
+mod stages;
+mod suites;
+mod tidy;
+mod workspace;
+
+use process::{Failure, Outcome};
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test [STAGE...]           all stages, or those named: fmt clippy tidy deny unit e2e
+  tidy [--self-test]        the rules of the tree; --self-test plants a violation of each
+  e2e [FILTER]              end-to-end tests with real clients (FILTER as in pytest -k)
+  suites DIR [--only NAME] [-- SERVE-ARGS]
+                            outside suites of a folder, a fresh broker for each
+  fuzz [SECONDS] [TARGET]   every fuzz target, or TARGET, for SECONDS (60) each
+  autobahn                  the Autobahn suite against the echo example of ws-codec
+
+example: cargo xtask test fmt clippy tidy
+exit codes: 0 done, 1 failed, 64 wrong usage";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let rest = args.get(1..).unwrap_or_default();
+    let outcome = match args.first().map(String::as_str) {
+        Some("test") => stages::run(rest),
+        Some("tidy") => tidy::command(rest),
+        Some("e2e") => e2e::command(rest),
+        Some("suites") => suites::command(rest),
+        Some("fuzz") => fuzz::command(rest),
+        Some("autobahn") => autobahn::command(rest),
+        Some("help" | "--help" | "-h") => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        Some(other) => Err(Failure::Usage(format!(
+            "there is no command {other:?}\n\n{USAGE}"
+        ))),
+        None => Err(Failure::Usage(USAGE.to_string())),
+    };
+    finish(outcome)
+}
+
+fn finish(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Failed(why)) => {
+            eprintln!("xtask: {why}");
+            ExitCode::from(1)
+        }
+        Err(Failure::Usage(why)) => {
+            eprintln!("xtask: {why}");
+            ExitCode::from(64)
+        }
+    }
+}
