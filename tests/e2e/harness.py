@@ -14,6 +14,8 @@ import uuid
 # How long anything expected may take. Generous: it is only used up when something is wrong.
 WAIT = 15.0
 
+DEFAULT_LISTENERS = ["mqtt://127.0.0.1:0", "ws://127.0.0.1:0/mqtt"]
+
 
 def unique(what="t"):
     """A name that no other test uses, whatever runs beside it."""
@@ -115,7 +117,7 @@ class Broker(Address):
             with open(self.config_path, "w") as f:
                 f.write(config)
             command += ["--config", self.config_path]
-        for url in listen or ["mqtt://127.0.0.1:0", "ws://127.0.0.1:0/mqtt"]:
+        for url in DEFAULT_LISTENERS if listen is None else listen:
             command += ["--listen", url]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command + list(args), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -32,7 +32,8 @@ usage: cargo xtask COMMAND
   suites DIR [--only NAME] [-- SERVE-ARGS]
                             outside suites of a folder, a fresh broker for each
   fuzz [SECONDS] [TARGET]   every fuzz target, or TARGET, for SECONDS (60) each
-  autobahn                  the Autobahn suite against the echo example of ws-codec
+  autobahn [ARGS]           the Autobahn suite against the echo example of ws-codec
+                            (ARGS as of crates/ws-codec/tests/autobahn.py: --python, --cases)
 
 example: cargo xtask test fmt clippy tidy
 exit codes: 0 done, 1 failed, 64 wrong usage";

@@ -1,7 +1,7 @@
 //! Properties between their neutral form and MQTT 5's bytes.
 
 use message::{Message, Props};
-use mqtt_codec::{Properties, PropertiesBuf, Property};
+use mqtt_codec::{Properties, PropertiesBuf, Property, PropertyPlace};
 
 /// The neutral form of forwarded property bytes; `None` where there are none.
 pub(crate) fn neutral(forward: &[u8]) -> Option<Box<Props>> {
@@ -9,7 +9,9 @@ pub(crate) fn neutral(forward: &[u8]) -> Option<Box<Props>> {
         return None;
     }
     let mut props = Props::default();
-    for property in Properties::from_validated(forward).iter() {
+    // What is forwarded was checked when it came, so there is nothing to refuse here.
+    let checked = Properties::parse(forward, PropertyPlace::Publish).unwrap_or(Properties::EMPTY);
+    for property in checked.iter() {
         match property {
             Property::PayloadFormatIndicator(text) => props.payload_is_utf8 = Some(text),
             Property::ContentType(s) => props.content_type = Some(s.into()),

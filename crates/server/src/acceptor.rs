@@ -209,9 +209,6 @@ mod tests {
         assert_eq!(complaints.due(start), None);
         assert_eq!(complaints.due(start), None);
         let more = complaints.due(start + COMPLAIN_EVERY);
-        assert_eq!(
-            more.as_deref(),
-            Some(" (2 more since the last such line)")
-        );
+        assert_eq!(more.as_deref(), Some(" (2 more since the last such line)"));
     }
 }

@@ -96,7 +96,11 @@ impl Admission {
             table.by_listener.resize(listener + 1, 0);
         }
         let at_listener = &mut table.by_listener[listener];
-        if limits.listeners.get(listener).is_some_and(|max| *at_listener >= *max) {
+        if limits
+            .listeners
+            .get(listener)
+            .is_some_and(|max| *at_listener >= *max)
+        {
             return Err(Refusal::Listener);
         }
         if let Some(address) = counted(address) {

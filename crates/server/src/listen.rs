@@ -32,7 +32,10 @@ pub(crate) fn raise_descriptor_limit() -> u64 {
     if now.current != now.maximum
         && let Err(error) = setrlimit(Resource::Nofile, raised)
     {
-        tracing::warn!("the limit of open files stays at {:?}: {error}", now.current);
+        tracing::warn!(
+            "the limit of open files stays at {:?}: {error}",
+            now.current
+        );
     }
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }

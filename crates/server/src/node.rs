@@ -112,7 +112,9 @@ impl Node {
         }
         self.config = reloaded.config;
         let config = &self.config;
-        logging::set_level(config.values.log_level);
+        if let Err(error) = logging::set_level(config.values.log_level) {
+            tracing::warn!("log.level stays as it was: {error}");
+        }
         let limits = connection_limits(config, listen::raise_descriptor_limit());
         self.wiring.admission.set_limits(limits);
         let failures = config.values.server_limits.failed_logins_per_minute;

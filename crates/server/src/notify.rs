@@ -2,6 +2,7 @@
 //!
 //! Without that variable, or where the socket is gone, nothing happens.
 
+#[cfg(target_os = "linux")]
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
@@ -31,11 +32,10 @@ fn send(name: &[u8], state: State) {
         }
     };
     let address = match name.strip_prefix(b"@") {
+        #[cfg(target_os = "linux")]
         Some(name) => SocketAddr::from_abstract_name(name),
-        None => std::str::from_utf8(name).map_or_else(
-            |e| Err(std::io::Error::other(e)),
-            SocketAddr::from_pathname,
-        ),
+        _ => std::str::from_utf8(name)
+            .map_or_else(|e| Err(std::io::Error::other(e)), SocketAddr::from_pathname),
     };
     let sent = address.and_then(|to| UnixDatagram::unbound()?.send_to_addr(text.as_bytes(), &to));
     if let Err(error) = sent {

@@ -14,7 +14,13 @@ use std::io::Write;
 /// Serves until SIGTERM or SIGINT, then stops cleanly; reloads at SIGHUP. Prints `ready URL ...` on
 /// standard output once every listener is bound. An error means exit code 1.
 pub fn serve(config: Config) -> Result<(), ServeError> {
-    logging::set_level(config.values.log_level);
+    logging::set_level(config.values.log_level).map_err(ServeError::Start)?;
+    let ended = run(config);
+    logging::flush();
+    ended
+}
+
+fn run(config: Config) -> Result<(), ServeError> {
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(ServeError::Start)?;
     let mut node = Node::start(config)?;
     watch(signals, &node)?;

@@ -159,11 +159,7 @@ impl WebSocket {
         }
     }
 
-    fn decode(
-        &mut self,
-        bytes: &mut [u8],
-        deliver: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), Ended> {
+    fn decode(&mut self, bytes: &mut [u8], deliver: &mut dyn FnMut(&[u8])) -> Result<(), Ended> {
         let Incoming::Open(decoder) = &mut self.incoming else {
             return Ok(());
         };

@@ -73,14 +73,20 @@ fn a_refused_handshake_is_answered() {
         ("GET /other HTTP/1.1\r\nHost: x\r\n\r\n", "404"),
         ("GET /mqtt HTTP/1.1\r\nHost: x\r\n\r\n", "426"),
         ("\x10\r\n\r\n", "400"),
-        (&format!("GET /mqtt HTTP/1.1\r\nX: {}", "y".repeat(MAX_HEAD)), "431"),
+        (
+            &format!("GET /mqtt HTTP/1.1\r\nX: {}", "y".repeat(MAX_HEAD)),
+            "431",
+        ),
     ] {
         for size in [1, 1000, request.len()] {
             let mut ws = WebSocket::new(upgrade());
             let (_, end) = feed(&mut ws, request.as_bytes(), size);
             assert!(end.unwrap_err().why.contains("handshake refused"));
             let answer = String::from_utf8_lossy(&ws.pending);
-            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status}")),
+                "{answer}"
+            );
         }
     }
 }
@@ -91,7 +97,10 @@ fn offences_and_closes_have_their_codes() {
         (masked(1, b"text"), 1003),
         (vec![0x82, 1, b'x'], 1002),
         (masked(8, &1000u16.to_be_bytes()), 1000),
-        (vec![0x82, 0xff, 0x40, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4], 1009),
+        (
+            vec![0x82, 0xff, 0x40, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4],
+            1009,
+        ),
     ] {
         let mut ws = open();
         feed(&mut ws, &frame, frame.len()).1.unwrap_err();
@@ -103,7 +112,11 @@ fn offences_and_closes_have_their_codes() {
     let mut ws = open();
     let (stream, end) = feed(&mut ws, &masked(8, b""), 1);
     assert!(stream.is_empty() && end.is_err());
-    assert_eq!(ws.pending, [0x88, 0], "a close without a code is answered by one");
+    assert_eq!(
+        ws.pending,
+        [0x88, 0],
+        "a close without a code is answered by one"
+    );
 }
 
 #[test]
@@ -178,7 +191,12 @@ fn frames_survive_a_full_socket() {
     link.finish();
     let (data, control) = read_frames(&reader.join().unwrap());
     assert!(blocked > 0, "the socket was never full");
-    assert!(data == sent, "{} of {} bytes, or not the same", data.len(), sent.len());
+    assert!(
+        data == sent,
+        "{} of {} bytes, or not the same",
+        data.len(),
+        sent.len()
+    );
     let pongs = (0..20).map(|n| vec![0x8a, 1, n]);
     let expected: Vec<_> = pongs.chain([vec![0x88, 2, 0x03, 0xe8]]).collect();
     assert_eq!(control, expected);

@@ -45,11 +45,14 @@ fn a_packet_may_come_byte_by_byte_and_many_at_once() {
 
 #[test]
 fn a_big_payload_reaches_a_slow_reader() {
-    let node = start(&["limits.max_packet_size=4000000", "limits.max_outbox_bytes=16000000"]);
+    let node = start(&[
+        "limits.max_packet_size=4000000",
+        "limits.max_outbox_bytes=16000000",
+    ]);
     let mut client = connected(&node, "big");
     client.write_all(&subscribe("big")).unwrap();
     expect(&mut client, SUBACK);
-    let payload: Vec<u8> = (0..3_500_000u32).map(|i| (i * 31 >> 3) as u8).collect();
+    let payload: Vec<u8> = (0..3_500_000u32).map(|i| ((i * 31) >> 3) as u8).collect();
     let big = publish("big", &payload);
     scope(|s| {
         let (mut writer, bytes) = (client.try_clone().unwrap(), [&big[..], PINGREQ].concat());
@@ -131,14 +134,18 @@ fn half_open_connections_end_in_time_while_others_are_served() {
         .collect();
     for (n, client) in silent.iter_mut().enumerate() {
         if n % 3 == 0 {
-            client.write_all(if n % 2 == 0 { &[0x10] } else { b"G" }).unwrap();
+            client
+                .write_all(if n % 2 == 0 { &[0x10] } else { b"G" })
+                .unwrap();
         }
     }
     let before = Instant::now();
     let mut client = connected(&node, "valid");
     assert!(before.elapsed() < Duration::from_secs(1));
     for client in &mut silent {
-        client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        client
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
         rest(client);
     }
     assert!(begun.elapsed() < Duration::from_secs(5));
@@ -168,7 +175,10 @@ fn a_stop_tells_clients_and_is_quick() {
     let stopper = std::thread::spawn(move || node.stop());
     for client in &mut clients {
         let last = rest(client);
-        assert!(last.len() >= 3 && last[0] == 0xe0 && last[2] == 0x8b, "{last:x?}");
+        assert!(
+            last.len() >= 3 && last[0] == 0xe0 && last[2] == 0x8b,
+            "{last:x?}"
+        );
         let _ = client.shutdown(Shutdown::Both);
     }
     stopper.join().unwrap().unwrap();
@@ -186,7 +196,10 @@ fn a_port_in_use_is_named() {
     };
     let config = server::config::load(sources).unwrap();
     let error = server::Node::start(config).err().unwrap().to_string();
-    assert!(error.contains(&url) && error.contains("--listen"), "{error}");
+    assert!(
+        error.contains(&url) && error.contains("--listen"),
+        "{error}"
+    );
     node.stop().unwrap();
 }
 
@@ -194,15 +207,17 @@ fn a_port_in_use_is_named() {
 #[test]
 fn an_idle_node_sleeps() {
     let node = start(&["limits.connect_timeout_ms=60000"]);
-    let clients: Vec<_> = (0..50).map(|n| connected(&node, &format!("m{n}"))).collect();
+    let clients: Vec<_> = (0..50)
+        .map(|n| connected(&node, &format!("m{n}")))
+        .collect();
     sleep(Duration::from_millis(200));
-    // Other tests of this file may run in the same process: judged by the least of some tries.
-    let least = (0..20).map(|_| {
+    // Other tests of this file may run in the same process: one quiet moment is enough.
+    let quiet = || {
         let before = cpu();
         sleep(Duration::from_millis(200));
-        cpu() - before
-    });
-    assert!(least.min().unwrap() < Duration::from_millis(40));
+        cpu() - before < Duration::from_millis(20)
+    };
+    wait_until("a quiet moment", 30, quiet);
     drop(clients);
     node.stop().unwrap();
 }

@@ -5,15 +5,19 @@ mod wire;
 use server::Node;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use tungstenite::client::IntoClientRequest;
+use tungstenite::client::{IntoClientRequest, client_with_config};
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tungstenite::{Error, Message, WebSocket, client_with_config};
+use tungstenite::{Error, Message, WebSocket};
 use wire::*;
 
 type Client = WebSocket<TcpStream>;
 
-fn try_dial(node: &Node, path: &str, headers: &[(&'static str, &str)]) -> Result<Client, Box<Error>> {
+fn try_dial(
+    node: &Node,
+    path: &str,
+    headers: &[(&'static str, &str)],
+) -> Result<Client, Box<Error>> {
     let socket = TcpStream::connect(address(node, 1)).unwrap();
     let url = format!("ws://{}{path}", address(node, 1));
     let mut request = url.into_client_request().unwrap();
@@ -92,11 +96,14 @@ fn packets_in_messages_of_any_cut() {
 
 #[test]
 fn a_big_message_both_ways() {
-    let node = start(&["limits.max_packet_size=4000000", "limits.max_outbox_bytes=16000000"]);
+    let node = start(&[
+        "limits.max_packet_size=4000000",
+        "limits.max_outbox_bytes=16000000",
+    ]);
     let mut client = connected_ws(&node, "big");
     send(&mut client, &subscribe("big"));
     assert_eq!(stream(&mut client, 5), SUBACK);
-    let payload: Vec<u8> = (0..3_500_000u32).map(|i| (i * 17 >> 2) as u8).collect();
+    let payload: Vec<u8> = (0..3_500_000u32).map(|i| ((i * 17) >> 2) as u8).collect();
     let big = publish("big", &payload);
     send(&mut client, &[&big[..], PINGREQ].concat());
     let got = stream(&mut client, big.len() + 2);
@@ -121,7 +128,10 @@ fn offences_have_their_codes() {
     assert_eq!(close_code(&mut client), Some(1009));
 
     let mut client = connected_ws(&node, "bye");
-    let normal = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+    let normal = CloseFrame {
+        code: CloseCode::Normal,
+        reason: "".into(),
+    };
     client.close(Some(normal)).unwrap();
     assert_eq!(close_code(&mut client), Some(1000));
 
@@ -152,7 +162,8 @@ fn strangers_are_refused() {
     assert_eq!(status(try_dial(&node, "/mqtt", &[evil])), 403);
     assert_eq!(status(try_dial(&node, "/other", &[])), 404);
     let here = format!("http://{}", address(&node, 1));
-    assert!(try_dial(&node, "/mqtt", &[("origin", &here)]).is_ok());
+    let mqtt = ("sec-websocket-protocol", "mqtt");
+    try_dial(&node, "/mqtt", &[("origin", &here), mqtt]).unwrap();
 
     let mut plain = TcpStream::connect(address(&node, 1)).unwrap();
     plain.write_all(&connect("plain")).unwrap();

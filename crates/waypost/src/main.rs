@@ -11,7 +11,6 @@ mod output;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use failure::{Failure, USAGE};
-use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// A message broker for devices: MQTT over TCP and WebSocket.
@@ -75,7 +74,7 @@ fn misused(e: &clap::Error) -> ExitCode {
 /// The words of a command line, for tests.
 #[cfg(test)]
 fn parse(words: &[&str]) -> Result<CommandLine, clap::Error> {
-    let words = words.iter().map(OsString::from).collect();
+    let words = words.iter().map(std::ffi::OsString::from).collect();
     CommandLine::try_parse_from(commands::property_words::gather(words).unwrap_or_default())
 }
 

@@ -3,6 +3,11 @@
 //! `echo [ADDRESS]`, by default `127.0.0.1:9001`; port 0 picks a free one. Prints `ready ADDRESS`. Each message is
 //! sent back as one frame, text as text. An example only: it holds whole messages and never times out.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a program, not part of the pure crate"
+)]
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};

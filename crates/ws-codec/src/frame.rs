@@ -3,9 +3,9 @@
 //! Owner: the connection's driver. Nothing here knows what a payload means.
 
 pub mod close;
-pub mod decoder;
-pub mod encode;
-pub mod error;
-pub mod header;
+pub(crate) mod decoder;
+pub(crate) mod encode;
+pub(crate) mod error;
+pub(crate) mod header;
 mod mask;
 mod utf8;

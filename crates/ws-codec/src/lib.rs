@@ -21,8 +21,8 @@
     )
 )]
 
-pub mod frame;
-pub mod handshake;
+mod frame;
+mod handshake;
 
 pub use frame::close;
 pub use frame::decoder::{Decoder, Event, Limits, TextPolicy};

@@ -346,6 +346,7 @@ fn pieces_borrow_the_buffer_in_place() {
     };
     assert_eq!((used, piece), (16, &b"0123456789"[..]));
     assert!(range.contains(&piece.as_ptr()));
+    assert_eq!(piece.as_ptr_range().end, range.start.wrapping_add(used));
     assert_eq!(decoder.next(&mut []), Ok(Some((0, Event::MessageEnd))));
     assert_eq!(decoder.next(&mut []), Ok(None));
 }

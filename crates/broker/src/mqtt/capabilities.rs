@@ -22,7 +22,7 @@ pub(super) fn announce(
         props.push(Property::ReceiveMaximum(limits.receive_maximum));
     }
     if mqtt.maximum_qos != QoS::ExactlyOnce {
-        props.push(Property::MaximumQos(mqtt.maximum_qos as u8));
+        props.push(Property::MaximumQos(super::qos::wire(mqtt.maximum_qos)));
     }
     if !mqtt.retain_available {
         props.push(Property::RetainAvailable(false));
@@ -38,7 +38,7 @@ pub(super) fn announce(
         props.push(Property::WildcardSubscriptionAvailable(false));
     }
     if !mqtt.subscription_identifiers {
-        props.push(Property::SubscriptionIdentifierAvailable(false));
+        props.push(Property::SubscriptionIdentifiersAvailable(false));
     }
     if !mqtt.shared_subscriptions {
         props.push(Property::SharedSubscriptionAvailable(false));

@@ -21,8 +21,8 @@ impl Shard {
             session.expiry_s = super::capabilities::granted_expiry(expiry_s, max_s);
         }
         // Anything but "normal" leaves the will to be sent [MQTT-3.14.4-3].
-        let say_will = packet.reason != ReasonCode::NormalDisconnection;
-        let why = format!("by the client ({})", packet.reason);
+        let say_will = packet.reason != ReasonCode::Success;
+        let why = format!("by the client ({:?})", packet.reason);
         self.lose(id, &why, say_will, now);
         self.start_closing(id);
     }

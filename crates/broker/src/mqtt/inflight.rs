@@ -84,7 +84,8 @@ impl Inflight {
         self.quota > 0 && self.ring.len() < 65_535
     }
 
-    pub(crate) fn quota(&self) -> u16 {
+    #[cfg(test)]
+    fn quota(&self) -> u16 {
         self.quota
     }
 
@@ -92,7 +93,8 @@ impl Inflight {
         self.unsent
     }
 
-    pub(crate) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.live
     }
 

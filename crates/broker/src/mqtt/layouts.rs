@@ -71,7 +71,7 @@ impl Layouts {
         };
         let size = slot.end - slot.start;
         if size > max_packet as usize {
-            return Err(EncodeError::TooLarge { size });
+            return Err(EncodeError::TooLarge { size, max: max_packet });
         }
         paste(out, &self.bytes[slot.start..slot.end], slot.packet_id_at, packet.packet_id, packet.dup);
         Ok(())

@@ -25,12 +25,4 @@ impl Received {
     pub(crate) fn remove(&mut self, packet_id: u16) -> bool {
         self.ids.remove(&packet_id).is_some()
     }
-
-    pub(crate) fn len(&self) -> usize {
-        self.ids.len()
-    }
-
-    pub(crate) fn ids(&self) -> impl Iterator<Item = u16> + '_ {
-        self.ids.keys().copied()
-    }
 }

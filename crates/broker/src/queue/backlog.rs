@@ -85,8 +85,4 @@ impl Backlog {
     pub(crate) fn is_empty(&self) -> bool {
         self.line.is_empty()
     }
-
-    pub(crate) fn len(&self) -> usize {
-        self.line.len()
-    }
 }

@@ -58,10 +58,6 @@ impl Group {
         self.held = held;
     }
 
-    pub(crate) fn member(&self, queue: QueueId) -> Option<&Member> {
-        self.members.iter().find(|m| m.queue == queue)
-    }
-
     /// A new message. Gives it back where the limits are met.
     pub(crate) fn push(
         &mut self,

@@ -29,6 +29,7 @@ impl<N> Arena<N> {
         }
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.len
     }

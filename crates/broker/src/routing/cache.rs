@@ -73,6 +73,7 @@ impl<V: Default> RouteCache<V> {
     }
 
     /// The weight of all entries.
+    #[cfg(test)]
     pub(crate) fn weight(&self) -> u64 {
         self.weight
     }

@@ -21,7 +21,6 @@ pub(crate) struct Replaced(pub bool);
 /// See the module.
 pub(crate) struct LocalTable {
     trie: Trie<List>,
-    subscriptions: usize,
     scratch: Scratch,
     found: Vec<Subscription>,
 }
@@ -31,20 +30,13 @@ impl LocalTable {
     pub(crate) fn new(seed: u64) -> Self {
         LocalTable {
             trie: Trie::new(seed),
-            subscriptions: 0,
             scratch: Scratch::default(),
             found: Vec::new(),
         }
     }
 
-    /// How many subscriptions there are.
-    pub(crate) fn len(&self) -> usize {
-        self.subscriptions
-    }
-
     pub(crate) fn subscribe(&mut self, filter: &str, subscription: Subscription) -> Replaced {
         let replaced = self.trie.entry(filter).put(subscription);
-        self.subscriptions += usize::from(!replaced);
         Replaced(replaced)
     }
 
@@ -68,7 +60,6 @@ impl LocalTable {
             .is_some_and(|list| list.remove(queue));
         if removed {
             self.trie.prune(filter);
-            self.subscriptions -= 1;
         }
         removed
     }

@@ -222,7 +222,6 @@ impl Wanted {
 pub(crate) struct RoutingTable {
     seed: u64,
     trie: Trie<Wanted>,
-    subscriptions: usize,
     /// Name and filter of each group, by its queue.
     groups: Map<QueueId, (Box<str>, Box<str>)>,
 }
@@ -233,29 +232,13 @@ impl RoutingTable {
         RoutingTable {
             seed,
             trie: Trie::new(seed),
-            subscriptions: 0,
             groups: hash::map(seed),
         }
     }
 
-    /// How many subscriptions of durable queues there are.
-    pub(crate) fn len(&self) -> usize {
-        self.subscriptions
-    }
-
     /// Adds a durable queue's subscription; true where it replaced the queue's one with this filter.
     pub(crate) fn subscribe(&mut self, filter: &str, subscription: Subscription) -> bool {
-        let replaced = self.trie.entry(filter).durable().put(subscription);
-        self.subscriptions += usize::from(!replaced);
-        replaced
-    }
-
-    /// The queue's owner has read the retained tree up to `mark`.
-    pub(crate) fn set_mark(&mut self, filter: &str, queue: QueueId, mark: u64) {
-        let list = self.trie.get_mut(filter).and_then(Wanted::durable_if_any);
-        if let Some(subscription) = list.and_then(|list| list.get_mut(queue)) {
-            subscription.mark = mark;
-        }
+        self.trie.entry(filter).durable().put(subscription)
     }
 
     /// True where there was such a subscription.
@@ -264,7 +247,6 @@ impl RoutingTable {
         let removed = list.is_some_and(|list| list.remove(queue));
         if removed {
             self.trie.prune(filter);
-            self.subscriptions -= 1;
         }
         removed
     }

@@ -109,6 +109,7 @@ impl<T: Default + Empty> Trie<T> {
     }
 
     /// How many nodes there are below the root: 0 once the last pattern has been pruned.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.nodes.len() - 1
     }

@@ -10,12 +10,12 @@ use super::value::Value;
 use super::values::{DURABILITIES, LOG_LEVELS, Values};
 
 /// A key of `T`.
-pub struct Key<T: 'static> {
+pub(super) struct Key<T: 'static> {
     /// The full name, such as `limits.receive_maximum`.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// What it does, for the reference page.
     doc: &'static str,
-    pub rule: Rule,
+    pub(super) rule: Rule,
     put: fn(&mut T, &Given<'_>, &Rule) -> Result<(), String>,
     show: fn(&T, &Rule) -> Value,
 }
@@ -29,7 +29,7 @@ impl<T> Key<T> {
         (self.show)(target, &self.rule)
     }
 
-    pub fn doc(&self) -> &'static str {
+    pub(super) fn doc(&self) -> &'static str {
         self.doc.trim()
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// What a key takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     Flag,
     Count,
     /// Bytes: an integer, or a string such as `"64 MiB"`.
@@ -26,13 +26,13 @@ pub enum Kind {
 
 /// What a key takes, and within which bounds.
 #[derive(Clone, Copy, Debug)]
-pub struct Rule {
-    pub kind: Kind,
-    pub min: u64,
-    pub max: u64,
-    pub unlimited: bool,
+pub(super) struct Rule {
+    pub(super) kind: Kind,
+    pub(super) min: u64,
+    pub(super) max: u64,
+    pub(super) unlimited: bool,
     /// What the reference page says the default is, where it depends on the machine.
-    pub default_text: Option<&'static str>,
+    pub(super) default_text: Option<&'static str>,
 }
 
 impl Rule {
@@ -58,7 +58,7 @@ impl Rule {
     }
 
     /// The unit of an integer, for people.
-    pub fn unit(&self) -> &'static str {
+    pub(super) fn unit(&self) -> &'static str {
         match self.kind {
             Kind::Bytes => "bytes",
             Kind::Seconds => "seconds",
@@ -113,7 +113,7 @@ impl Rule {
     }
 
     /// The type as the reference page names it.
-    pub fn type_name(&self) -> String {
+    pub(super) fn type_name(&self) -> String {
         let name = match self.kind {
             Kind::Flag => "true or false",
             Kind::Count => "number",

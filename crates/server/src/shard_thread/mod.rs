@@ -67,6 +67,9 @@ pub(crate) struct ShardThread {
     told: bool,
     turn: Turn,
     letters: Vec<Letter>,
+    /// Answers to logins, kept until the sockets have been read: an answer may let a connection move,
+    /// and then neither its bytes nor its id may be touched before the turn ends.
+    replies: Vec<AuthReply>,
     /// Letters of this turn, by target.
     outgoing: Vec<Vec<Letter>>,
     stage: Stage,
@@ -107,6 +110,7 @@ impl ShardThread {
             told: true,
             turn: Turn::default(),
             letters: Vec::new(),
+            replies: Vec::new(),
             outgoing: wiring.shards.iter().map(|_| Vec::new()).collect(),
             stage: Stage::Serving,
             wiring,
@@ -130,6 +134,7 @@ impl ShardThread {
                 self.on_event(event);
             }
             self.read_ready();
+            self.take_replies();
             self.expire();
             self.end_turns();
             self.drained();
@@ -179,7 +184,7 @@ impl ShardThread {
                 Letter::Durable(upto) => self.shard.on_durable(upto, self.now),
                 Letter::Accepted(socket, peer) => self.accept(socket, peer),
                 Letter::Arrive(arrival) => self.arrive(*arrival),
-                Letter::Auth(reply) => self.on_auth(reply),
+                Letter::Auth(reply) => self.replies.push(reply),
                 Letter::Settings(settings, login) => {
                     self.login = login;
                     self.shard.on_settings(settings, self.now);
@@ -226,6 +231,12 @@ impl ShardThread {
         if let Err(error) = slot.link.register(registry, token) {
             self.lose(conn, &format!("its socket cannot be waited for: {error}"));
         }
+    }
+
+    fn take_replies(&mut self) {
+        let mut replies = std::mem::take(&mut self.replies);
+        replies.drain(..).for_each(|reply| self.on_auth(reply));
+        self.replies = replies;
     }
 
     fn on_auth(&mut self, reply: AuthReply) {

@@ -7,12 +7,12 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-pub const CONNACK: &[u8] = &[0x20, 2, 0, 0];
-pub const PINGREQ: &[u8] = &[0xc0, 0];
-pub const PINGRESP: &[u8] = &[0xd0, 0];
+pub(crate) const CONNACK: &[u8] = &[0x20, 2, 0, 0];
+pub(crate) const PINGREQ: &[u8] = &[0xc0, 0];
+pub(crate) const PINGRESP: &[u8] = &[0xd0, 0];
 
 /// A node of two shards on free ports: MQTT first, WebSocket second.
-pub fn start(set: &[&str]) -> Node {
+pub(crate) fn start(set: &[&str]) -> Node {
     let listen = ["mqtt://127.0.0.1:0", "ws://127.0.0.1:0/mqtt"];
     let mut set: Vec<String> = set.iter().map(|s| (*s).into()).collect();
     set.push("shards=2".into());
@@ -25,13 +25,13 @@ pub fn start(set: &[&str]) -> Node {
 }
 
 /// `HOST:PORT` of a node's listener.
-pub fn address(node: &Node, listener: usize) -> String {
+pub(crate) fn address(node: &Node, listener: usize) -> String {
     let url = &node.urls()[listener];
     let rest = url.split_once("://").unwrap().1;
     rest.split('/').next().unwrap().to_owned()
 }
 
-pub fn dial(node: &Node) -> TcpStream {
+pub(crate) fn dial(node: &Node) -> TcpStream {
     let socket = TcpStream::connect(address(node, 0)).unwrap();
     socket
         .set_read_timeout(Some(Duration::from_secs(10)))
@@ -40,7 +40,7 @@ pub fn dial(node: &Node) -> TcpStream {
 }
 
 /// A connected client of MQTT 3.1.1.
-pub fn connected(node: &Node, id: &str) -> TcpStream {
+pub(crate) fn connected(node: &Node, id: &str) -> TcpStream {
     let mut socket = dial(node);
     socket.write_all(&connect(id)).unwrap();
     expect(&mut socket, CONNACK);
@@ -48,36 +48,36 @@ pub fn connected(node: &Node, id: &str) -> TcpStream {
 }
 
 /// CONNECT of MQTT 3.1.1, clean session, no keep alive.
-pub fn connect(id: &str) -> Vec<u8> {
+pub(crate) fn connect(id: &str) -> Vec<u8> {
     let mut body = b"\0\x04MQTT\x04\x02\0\0".to_vec();
     body.extend(text(id));
     packet(0x10, &body)
 }
 
 /// CONNECT of MQTT 5, clean start, no keep alive, no properties.
-pub fn connect5(id: &str) -> Vec<u8> {
+pub(crate) fn connect5(id: &str) -> Vec<u8> {
     let mut body = b"\0\x04MQTT\x05\x02\0\0\0".to_vec();
     body.extend(text(id));
     packet(0x10, &body)
 }
 
 /// SUBSCRIBE with packet id 1 and QoS 0; its SUBACK is `90 03 00 01 00`.
-pub fn subscribe(filter: &str) -> Vec<u8> {
+pub(crate) fn subscribe(filter: &str) -> Vec<u8> {
     let mut body = vec![0, 1];
     body.extend(text(filter));
     body.push(0);
     packet(0x82, &body)
 }
 
-pub const SUBACK: &[u8] = &[0x90, 3, 0, 1, 0];
+pub(crate) const SUBACK: &[u8] = &[0x90, 3, 0, 1, 0];
 
-pub fn publish(topic: &str, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn publish(topic: &str, payload: &[u8]) -> Vec<u8> {
     let mut body = text(topic);
     body.extend_from_slice(payload);
     packet(0x30, &body)
 }
 
-pub fn publish_qos1(topic: &str, id: u16, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn publish_qos1(topic: &str, id: u16, payload: &[u8]) -> Vec<u8> {
     let mut body = text(topic);
     body.extend(id.to_be_bytes());
     body.extend_from_slice(payload);
@@ -105,14 +105,14 @@ fn packet(first: u8, body: &[u8]) -> Vec<u8> {
 }
 
 /// Reads exactly `bytes`.
-pub fn expect(socket: &mut impl Read, bytes: &[u8]) {
+pub(crate) fn expect(socket: &mut impl Read, bytes: &[u8]) {
     let mut got = vec![0; bytes.len()];
     socket.read_exact(&mut got).unwrap();
     assert!(got == bytes, "{} bytes, not those expected", got.len());
 }
 
 /// Reads to the end of the stream; a reset ends it too.
-pub fn rest(socket: &mut impl Read) -> Vec<u8> {
+pub(crate) fn rest(socket: &mut impl Read) -> Vec<u8> {
     let mut all = Vec::new();
     match socket.read_to_end(&mut all) {
         Ok(_) => all,
@@ -122,7 +122,7 @@ pub fn rest(socket: &mut impl Read) -> Vec<u8> {
 }
 
 /// Waits until `done`, for at most `seconds`.
-pub fn wait_until(what: &str, seconds: u64, mut done: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, seconds: u64, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(seconds);
     while !done() {
         assert!(Instant::now() < deadline, "not within {seconds} s: {what}");
@@ -131,7 +131,7 @@ pub fn wait_until(what: &str, seconds: u64, mut done: impl FnMut() -> bool) {
 }
 
 /// Processor time of this process so far.
-pub fn cpu() -> Duration {
+pub(crate) fn cpu() -> Duration {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }

@@ -21,6 +21,9 @@ const LINGER: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) enum Wake {
     Event(Event),
+    /// All that has come is dealt with. Comes before acknowledgements are written: what must be safe
+    /// before them is made so now.
+    Idle,
     /// Standard input has something, or is at its end.
     Input,
     /// The time given is over.
@@ -33,6 +36,10 @@ pub(crate) struct Driver {
     link: Link,
     pub(crate) session: Session,
     inbound: Vec<u8>,
+    /// How much of `inbound` is used up.
+    used: usize,
+    /// An event was told since the last [`Wake::Idle`].
+    busy: bool,
     signals: UnixStream,
     /// The stream has ended; what was read before is still to be told.
     ended: bool,
@@ -49,7 +56,7 @@ impl Driver {
         let subprotocol = if options.version == Version::V31 { "mqttv3.1" } else { "mqtt" };
         let link = Link::open(target, subprotocol, bind)?;
         let session = Session::new(options, Instant::now())?;
-        Ok(Driver { link, session, inbound: Vec::new(), signals, ended: false })
+        Ok(Driver { link, session, inbound: Vec::new(), used: 0, busy: false, signals, ended: false })
     }
 
     /// Bytes that the socket has not taken yet.
@@ -61,14 +68,23 @@ impl Driver {
     pub(crate) fn wait(&mut self, input: bool, until: Option<Instant>) -> Result<Wake, ClientError> {
         loop {
             if let Some(event) = self.session.next_event() {
+                self.busy = true;
                 return Ok(Wake::Event(event));
+            }
+            let rest = self.inbound.get(self.used..).unwrap_or_default();
+            self.used += self.session.on_bytes(rest)?;
+            if self.session.has_event() {
+                continue;
+            }
+            if std::mem::take(&mut self.busy) {
+                return Ok(Wake::Idle);
             }
             if self.ended {
                 return Err(ClientError::Closed(""));
             }
             self.session.on_time(Instant::now())?;
             self.flush()?;
-            if self.session.has_event() {
+            if self.ended {
                 continue;
             }
             if until.is_some_and(|at| Instant::now() >= at) {
@@ -92,7 +108,7 @@ impl Driver {
     pub(crate) fn close(&mut self) -> Result<(), ClientError> {
         let until = Instant::now() + GOODBYE;
         self.flush()?;
-        while self.link.wants_write() && Instant::now() < until {
+        while self.link.wants_write() && !self.ended && Instant::now() < until {
             self.poll(false, Some(until))?;
             self.flush()?;
         }
@@ -123,30 +139,26 @@ impl Driver {
         if self.link.wants_write()
             && let Err(e) = self.link.write()
         {
-            // The server may have said why, before it closed.
+            // The server may have said why before it closed.
+            let before = self.inbound.len() - self.used;
+            let read = self.read();
             self.ended = true;
-            self.read_last_words();
-            if self.session.has_event() {
-                return Ok(());
+            if read.is_err() || self.inbound.len() == before {
+                return Err(e.into());
             }
-            return Err(e.into());
         }
         Ok(())
     }
 
     fn read(&mut self) -> Result<(), ClientError> {
+        self.inbound.drain(..self.used);
+        self.used = 0;
         match self.link.read(&mut self.inbound) {
             Ok(more) => self.ended = !more,
             Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => self.ended = true,
             Err(e) => return Err(e.into()),
         }
-        self.session.on_bytes(&mut self.inbound)
-    }
-
-    fn read_last_words(&mut self) {
-        // Whatever is wrong with them, the connection is over.
-        let _ = self.link.read(&mut self.inbound);
-        let _ = self.session.on_bytes(&mut self.inbound);
+        Ok(())
     }
 
     fn poll(&mut self, input: bool, until: Option<Instant>) -> Result<Woken, ClientError> {

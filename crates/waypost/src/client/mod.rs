@@ -13,11 +13,13 @@ mod target;
 mod wire;
 
 pub(crate) use driver::{Driver, Wake};
-pub(crate) use link::Link;
+use link::Link;
+#[cfg(test)]
+pub(crate) use message::MessageProps;
 pub(crate) use message::{Message, Publication, Subscription, Will};
 pub(crate) use property::{Property, PropertyPlace};
-pub(crate) use session::{ConnectOptions, Event, Session};
-pub(crate) use target::{Scheme, Target};
+pub(crate) use session::{ConnectOptions, Event};
+pub(crate) use target::{Scheme, Target, UrlError, default_port};
 pub(crate) use wire::reason_name;
 
 /// Why a connection came to its end.

@@ -113,6 +113,15 @@ impl Property {
         name.eq_ignore_ascii_case("user-property")
     }
 
+    /// How long the server keeps the session, in seconds.
+    pub(crate) fn session_expiry(seconds: u32) -> Property {
+        Property::Number(Name::SessionExpiryInterval, seconds)
+    }
+
+    pub(crate) fn is_session_expiry(&self) -> bool {
+        matches!(self, Property::Number(Name::SessionExpiryInterval, _))
+    }
+
     /// Makes the property `name` of a packet.
     pub(crate) fn parse(place: PropertyPlace, name: &str, values: &[&str]) -> Result<Property, String> {
         let row = TABLE.iter().find(|row| row.0.eq_ignore_ascii_case(name));

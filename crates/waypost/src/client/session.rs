@@ -165,19 +165,17 @@ impl Session {
         wire::disconnect(self.version, props, &mut self.out)
     }
 
-    /// Takes what has come; whole packets are removed from `bytes`.
-    pub(crate) fn on_bytes(&mut self, bytes: &mut Vec<u8>) -> Result<(), ClientError> {
+    /// Takes the packets at the front of `bytes`, until one of them is an event; how many bytes they
+    /// were. What comes behind an event stays unanswered until the caller has dealt with the event.
+    pub(crate) fn on_bytes(&mut self, bytes: &[u8]) -> Result<usize, ClientError> {
         let mut at = 0;
-        while self.state != State::Over {
+        while self.state != State::Over && self.events.is_empty() {
             let rest = bytes.get(at..).unwrap_or_default();
             let Some((incoming, len)) = wire::next(self.version, rest)? else { break };
             at += len;
-            if let Some(incoming) = incoming {
-                self.on_packet(incoming)?;
-            }
+            self.on_packet(incoming)?;
         }
-        bytes.drain(..at);
-        Ok(())
+        Ok(at)
     }
 
     /// When to call [`Session::on_time`].

@@ -41,7 +41,8 @@ pub enum TextPolicy {
 /// What the stream says next. Slices borrow from the driver's buffer or the decoder.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// A piece of a message, never empty: a frame or a part of one.
+    /// A piece of a message, never empty: a frame or a part of one. It ends where the event's bytes do, so a
+    /// driver that joins pieces in place knows their range in its buffer.
     Data(&'a [u8]),
     /// The message whose pieces came before is whole.
     MessageEnd,
