@@ -38,7 +38,9 @@ fn decode(stream: &[u8], piece: usize, limits: Limits, text: TextPolicy) -> Vec<
                         }
                         Event::Ping(data) => seen.push(Seen::Control(9, data.to_vec())),
                         Event::Pong(data) => seen.push(Seen::Control(10, data.to_vec())),
-                        Event::Close(code, reason) => seen.push(Seen::Close(code, reason.to_owned())),
+                        Event::Close(code, reason) => {
+                            seen.push(Seen::Close(code, reason.to_owned()))
+                        }
                     }
                 }
                 Err(error) => {
@@ -52,9 +54,19 @@ fn decode(stream: &[u8], piece: usize, limits: Limits, text: TextPolicy) -> Vec<
 }
 
 fuzz_target!(|data: &[u8]| {
-    let [options, piece, stream @ ..] = data else { return };
-    let limits = Limits { max_frame: 300, max_message: 500, max_fragments: 8 };
-    let text = if options & 1 == 0 { TextPolicy::Refuse } else { TextPolicy::Accept };
+    let [options, piece, stream @ ..] = data else {
+        return;
+    };
+    let limits = Limits {
+        max_frame: 300,
+        max_message: 500,
+        max_fragments: 8,
+    };
+    let text = if options & 1 == 0 {
+        TextPolicy::Refuse
+    } else {
+        TextPolicy::Accept
+    };
     let whole = decode(stream, stream.len().max(1), limits, text);
     let cut = decode(stream, usize::from(*piece).max(1), limits, text);
     assert_eq!(whole, cut);

@@ -16,7 +16,11 @@ fuzz_target!(|data: &[u8]| {
     };
     let whole = handshake(data, &policy);
     match &whole {
-        Handshake::Accept { consumed, response, subprotocol } => {
+        Handshake::Accept {
+            consumed,
+            response,
+            subprotocol,
+        } => {
             assert!(*consumed <= data.len().min(policy.max_head));
             assert!(subprotocol.is_some_and(|index| index < 2));
             assert!(response.starts_with(b"HTTP/1.1 101 ") && response.ends_with(b"\r\n\r\n"));
@@ -31,5 +35,8 @@ fuzz_target!(|data: &[u8]| {
         Handshake::Incomplete => assert!(data.len() < policy.max_head),
     }
     let half = handshake(&data[..data.len() / 2], &policy);
-    assert!(half == Handshake::Incomplete || half == whole, "an early verdict stands");
+    assert!(
+        half == Handshake::Incomplete || half == whole,
+        "an early verdict stands"
+    );
 });

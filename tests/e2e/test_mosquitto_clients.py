@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from harness import WAIT, Lines, run, unique
+from harness import WAIT, Lines, outside_broker, run, unique
 
 every_version = pytest.mark.parametrize("version", ["mqttv31", "mqttv311", "mqttv5"])
 
@@ -47,8 +47,9 @@ def test_pub_and_sub(broker, topic, version, qos):
 @every_version
 @pytest.mark.parametrize("qos", ["0", "1", "2"])
 def test_a_message_for_each_line(broker, topic, version, qos):
-    lines = ["line %d" % i for i in range(200)]
-    sub = Sub(broker, version, "-q", qos, "-t", topic, "-C", "200")
+    # mosquitto 2.0.11 as the broker breaks off longer bursts of QoS 2 now and then.
+    lines = ["line %d" % i for i in range(15 if outside_broker() and qos == "2" else 200)]
+    sub = Sub(broker, version, "-q", qos, "-t", topic, "-C", str(len(lines)))
     pub(broker, version, "-q", qos, "-t", topic, "-l", stdin="\n".join(lines) + "\n")
     assert sub.output() == lines
 

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from harness import WAIT, Lines, run, waypost_binary
+from harness import WAIT, Lines, outside_broker, run, waypost_binary
 from test_mosquitto_clients import Sub as MosquittoSub
 from test_mosquitto_clients import pub as mosquitto_pub
 
@@ -61,9 +61,10 @@ def session(broker, version, topic, id, *words):
 @pytest.mark.parametrize("transport", ["tcp", "ws"])
 @pytest.mark.parametrize("qos", ["0", "1", "2"])
 def test_pub_and_sub(broker, topic, version, transport, qos):
-    options = session(broker, version, topic, topic[-12:], "-v", "-C", "100")
+    # mosquitto 2.0.11 stops a version 3 receiver of QoS 2 after twenty messages in a burst.
+    lines = ["line %d" % i for i in range(15 if outside_broker() and qos == "2" else 300)]
+    options = session(broker, version, topic, topic[-12:], "-v", "-C", len(lines))
     sub = Sub(broker, transport, topic, *options)
-    lines = ["line %d" % i for i in range(100)]
     # QoS 0 is not kept for a session that is away: the first message, of QoS 1, tells that it is back.
     waypost("pub", broker, transport, topic, "-q", "1", "-V", version, "-m", lines[0])
     assert sub.lines.next() == "%s %s" % (topic, lines[0])

@@ -21,8 +21,12 @@ impl Shard {
     /// May this connection's next PUBLISH (its first byte is `first`) be dealt with now? If not, the
     /// connection is held back.
     pub(crate) fn admits(&mut self, id: ConnId, first: u8, grace: &mut u32, now: Now) -> bool {
-        let Some(conn) = self.conns.get(id) else { return true };
-        let Some(online) = conn.online() else { return true };
+        let Some(conn) = self.conns.get(id) else {
+            return true;
+        };
+        let Some(online) = conn.online() else {
+            return true;
+        };
         let awaiting = online.version != Version::V5
             && first & 0x06 != 0
             && online.unacknowledged >= self.settings.limits.receive_maximum;
@@ -52,7 +56,9 @@ impl Shard {
     }
 
     fn hold_back(&mut self, id: ConnId) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
         if !std::mem::replace(&mut conn.held_back, true) {
             self.held_back.push(id);
         }
@@ -73,7 +79,9 @@ impl Shard {
         }
         self.check_watermark();
         for id in std::mem::take(&mut self.held_back) {
-            let Some(conn) = self.conns.get_mut(id) else { continue };
+            let Some(conn) = self.conns.get_mut(id) else {
+                continue;
+            };
             conn.held_back = false;
             self.consume_partial(id, grace, now);
             self.allow_reading(id);
@@ -86,7 +94,9 @@ impl Shard {
     }
 
     pub(crate) fn stop_reading(&mut self, id: ConnId) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
         if std::mem::replace(&mut conn.reading, false) {
             self.out.reading.push((id, false));
         }
@@ -94,7 +104,9 @@ impl Shard {
 
     /// Reads again, unless there is a reason not to.
     pub(crate) fn allow_reading(&mut self, id: ConnId) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
         if !conn.held_back && !std::mem::replace(&mut conn.reading, true) {
             self.out.reading.push((id, true));
         }

@@ -14,7 +14,10 @@ impl Conns {
     pub(crate) fn open(&mut self, peer: Peer, now_ms: u64) -> ConnId {
         self.generation = self.generation.wrapping_add(1);
         let entry = self.slots.vacant_entry();
-        let id = ConnId { index: entry.key() as u32, generation: self.generation };
+        let id = ConnId {
+            index: entry.key() as u32,
+            generation: self.generation,
+        };
         entry.insert(Conn::new(id, peer, now_ms));
         id
     }

@@ -24,7 +24,12 @@ pub(crate) struct Credit {
 impl Credit {
     pub(crate) fn new(shards: ShardId, max_bytes: u64, max_messages: u64) -> Self {
         let none = vec![Account::default(); usize::from(shards)];
-        Credit { spent: none.clone(), owed: none, max_bytes, max_messages }
+        Credit {
+            spent: none.clone(),
+            owed: none,
+            max_bytes,
+            max_messages,
+        }
     }
 
     pub(crate) fn set_limits(&mut self, max_bytes: u64, max_messages: u64) {
@@ -50,7 +55,9 @@ impl Credit {
 
     /// True where some target is above its limit: nothing more is admitted.
     pub(crate) fn exhausted(&self) -> bool {
-        self.spent.iter().any(|a| a.bytes >= self.max_bytes || a.messages >= self.max_messages)
+        self.spent
+            .iter()
+            .any(|a| a.bytes >= self.max_bytes || a.messages >= self.max_messages)
     }
 
     /// A message from `from` has been dealt with.
@@ -63,9 +70,13 @@ impl Credit {
 
     /// What is to be returned, for each shard that is owed something.
     pub(crate) fn settle(&mut self) -> impl Iterator<Item = (ShardId, u64, u64)> + '_ {
-        self.owed.iter_mut().enumerate().filter(|(_, a)| a.messages > 0).map(|(shard, account)| {
-            let Account { bytes, messages } = std::mem::take(account);
-            (shard as ShardId, bytes, messages)
-        })
+        self.owed
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, a)| a.messages > 0)
+            .map(|(shard, account)| {
+                let Account { bytes, messages } = std::mem::take(account);
+                (shard as ShardId, bytes, messages)
+            })
     }
 }

@@ -27,7 +27,10 @@ pub(crate) struct Publisher {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Published {
     /// Passed on; `recorded`: an acknowledgement has to wait for the record.
-    Done { receivers: bool, recorded: bool },
+    Done {
+        receivers: bool,
+        recorded: bool,
+    },
     NotAuthorized,
     RetainedFull,
     BadTopic(TopicError),
@@ -96,7 +99,9 @@ impl Shard {
         let groups_pick = content.qos == QoS::AtMostOnce;
         let recorded = self.record(route, content, qos2_id);
         for d in &route.local {
-            let Some(folded) = d.for_origin(content.origin) else { continue };
+            let Some(folded) = d.for_origin(content.origin) else {
+                continue;
+            };
             let copy = Copy {
                 qos: folded.qos.min(content.qos),
                 retain: folded.keep_retain && content.retain,
@@ -110,7 +115,9 @@ impl Shard {
         }
         let mut ordinal = 0;
         for d in &route.durable {
-            let Some(folded) = d.for_origin(content.origin) else { continue };
+            let Some(folded) = d.for_origin(content.origin) else {
+                continue;
+            };
             let qos = folded.qos.min(content.qos);
             let mine = ordinal;
             ordinal += u32::from(qos > QoS::AtMostOnce);
@@ -122,7 +129,11 @@ impl Shard {
                 retain: folded.keep_retain && content.retain,
                 ids: folded.ids.as_slice(),
                 mark: folded.mark,
-                id: if qos > QoS::AtMostOnce { content.id } else { MessageId(0) },
+                id: if qos > QoS::AtMostOnce {
+                    content.id
+                } else {
+                    MessageId(0)
+                },
                 ordinal: mine,
                 held: None,
             };
@@ -136,16 +147,24 @@ impl Shard {
                 self.pick_member(group, content, now);
             } else {
                 let durable = group.durable;
-                self.to_group(group, content, if durable { ordinal } else { 0 }, now);
+                self.give_to_group(group, content, if durable { ordinal } else { 0 }, now);
                 ordinal += u32::from(durable);
             }
         }
-        Published::Done { receivers: route.has_receivers(), recorded }
+        Published::Done {
+            receivers: route.has_receivers(),
+            recorded,
+        }
     }
 
     /// Emits the record of all that this publish leaves behind; true where there is one that an
     /// acknowledgement must wait for.
-    fn record(&mut self, route: &Route, content: &mut Content<'_>, qos2_id: Option<(QueueId, u16)>) -> bool {
+    fn record(
+        &mut self,
+        route: &Route,
+        content: &mut Content<'_>,
+        qos2_id: Option<(QueueId, u16)>,
+    ) -> bool {
         let wanted = content.qos > QoS::AtMostOnce && route.wants_record();
         if !wanted && qos2_id.is_none() && content.retained_version == 0 {
             return false;
@@ -165,7 +184,10 @@ impl Shard {
                 subscription_ids: folded.ids.as_slice().into(),
             })
         });
-        let groups = route.groups.iter().filter(|g| g.durable && published > QoS::AtMostOnce);
+        let groups = route
+            .groups
+            .iter()
+            .filter(|g| g.durable && published > QoS::AtMostOnce);
         let groups = groups.map(|g| Dest {
             queue: g.queue,
             qos: published,
@@ -177,7 +199,13 @@ impl Shard {
         if dests.is_empty() && qos2_id.is_none() && !retained {
             return false;
         }
-        let record = Enqueue { id: content.id, message: content.owned(), dests, retained, qos2_id };
+        let record = Enqueue {
+            id: content.id,
+            message: content.owned(),
+            dests,
+            retained,
+            qos2_id,
+        };
         self.store(Record::Enqueue(Box::new(record)));
         content.qos > QoS::AtMostOnce
     }
@@ -210,9 +238,16 @@ impl Shard {
 
     /// A retained message has expired, unless a newer one has taken its place.
     pub(crate) fn on_retained_expiry(&mut self, version: u64) {
-        let Some(topic) = self.retained_expiry.remove(&version) else { return };
-        if self.shared.write_retained(|tree| tree.remove_version(&topic, version)) {
-            self.store(Record::Delete(message::record::RowKey::Retained(topic, version)));
+        let Some(topic) = self.retained_expiry.remove(&version) else {
+            return;
+        };
+        if self
+            .shared
+            .write_retained(|tree| tree.remove_version(&topic, version))
+        {
+            self.store(Record::Delete(message::record::RowKey::Retained(
+                topic, version,
+            )));
             self.stats.drop(Drop::Expired);
         }
     }
@@ -223,7 +258,9 @@ impl Shard {
         let mut ordinal = 0;
         let mut addressed = Vec::with_capacity(remote.durable);
         for d in &route.durable {
-            let Some(folded) = d.for_origin(origin) else { continue };
+            let Some(folded) = d.for_origin(origin) else {
+                continue;
+            };
             let qos = folded.qos.min(published);
             let mine = ordinal;
             ordinal += u32::from(qos > QoS::AtMostOnce);
@@ -255,7 +292,9 @@ impl Shard {
     /// QoS 0 to a group: this shard picks the member, round robin among those who are there.
     fn pick_member(&mut self, group: &mut GroupRoute, content: &mut Content<'_>, now: Now) {
         let n = group.members.len();
-        let there = (0..n).map(|i| (group.next + i) % n).find(|&i| group.members[i].online);
+        let there = (0..n)
+            .map(|i| (group.next + i) % n)
+            .find(|&i| group.members[i].online);
         let Some(at) = there else {
             self.stats.drop(Drop::Offline);
             return;
@@ -279,10 +318,20 @@ impl Shard {
         }
         let message = content.owned();
         self.credit.spend(member.shard, message.charge());
-        let addressed =
-            Addressed { queue: member.queue, qos: QoS::AtMostOnce, retain, ids: ids.into(), mark: 0, ordinal: 0 };
-        let letter =
-            Letter::Publish { from: self.id, message, addressed: Box::new([addressed]), volatile: false };
+        let addressed = Addressed {
+            queue: member.queue,
+            qos: QoS::AtMostOnce,
+            retain,
+            ids: ids.into(),
+            mark: 0,
+            ordinal: 0,
+        };
+        let letter = Letter::Publish {
+            from: self.id,
+            message,
+            addressed: Box::new([addressed]),
+            volatile: false,
+        };
         self.mail(member.shard, letter);
     }
 
@@ -316,7 +365,9 @@ impl Shard {
             let at = self.local_route(&message.topic);
             let route = self.cache.take(at);
             for d in &route.local {
-                let Some(folded) = d.for_origin(message.origin) else { continue };
+                let Some(folded) = d.for_origin(message.origin) else {
+                    continue;
+                };
                 let copy = Copy {
                     qos: folded.qos.min(message.qos),
                     retain: folded.keep_retain && message.retain,
@@ -335,7 +386,13 @@ impl Shard {
     }
 
     /// To a session by its queue. One that has gone is settled: nobody is owed it any more.
-    fn deliver_to_queue(&mut self, queue: QueueId, content: &mut Content<'_>, copy: &Copy<'_>, now: Now) {
+    fn deliver_to_queue(
+        &mut self,
+        queue: QueueId,
+        content: &mut Content<'_>,
+        copy: &Copy<'_>,
+        now: Now,
+    ) {
         match self.sessions.of_queue(queue) {
             Some(slot) => self.deliver(slot, content, copy, now),
             None => {

@@ -17,14 +17,30 @@ use std::sync::Arc;
 
 impl Shard {
     /// A QoS 1 or 2 message for a group: to its home.
-    pub(crate) fn to_group(&mut self, group: &GroupRoute, content: &mut Content<'_>, ordinal: u32, now: Now) {
+    pub(crate) fn give_to_group(
+        &mut self,
+        group: &GroupRoute,
+        content: &mut Content<'_>,
+        ordinal: u32,
+        now: Now,
+    ) {
         let message = content.owned();
-        let id = if group.durable { content.id } else { MessageId(0) };
+        let id = if group.durable {
+            content.id
+        } else {
+            MessageId(0)
+        };
         if group.home == self.id {
             return self.on_group_message(group.queue, message, id, ordinal, now);
         }
         self.credit.spend(group.home, message.charge());
-        let letter = Letter::Group { from: self.id, group: group.queue, message, id, ordinal };
+        let letter = Letter::Group {
+            from: self.id,
+            group: group.queue,
+            message,
+            id,
+            ordinal,
+        };
         self.mail(group.home, letter);
     }
 
@@ -40,7 +56,10 @@ impl Shard {
         if !self.groups.contains_key(&group) {
             self.refresh_group(group);
         }
-        let limits = (self.settings.limits.max_queued_messages, self.settings.limits.max_queued_bytes);
+        let limits = (
+            self.settings.limits.max_queued_messages,
+            self.settings.limits.max_queued_bytes,
+        );
         let Some(known) = self.groups.get_mut(&group) else {
             // Its last member has left: nobody is owed it.
             self.settle(id, ordinal);
@@ -67,7 +86,9 @@ impl Shard {
                 self.groups.insert(group, Group::new(members));
             }
             (None, Some(_)) => {
-                let Some(ended) = self.groups.remove(&group) else { return };
+                let Some(ended) = self.groups.remove(&group) else {
+                    return;
+                };
                 let (waiting, charge) = ended.end();
                 self.release_charge(charge);
                 for item in waiting {
@@ -88,7 +109,17 @@ impl Shard {
     fn hand_out(&mut self, queue: QueueId, now: Now) {
         let window = u32::from(self.settings.limits.max_inflight);
         while let Some(group) = self.groups.get_mut(&queue) {
-            let Some((Handout { member, shard, item }, charge)) = group.hand_out(window) else { return };
+            let Some((
+                Handout {
+                    member,
+                    shard,
+                    item,
+                },
+                charge,
+            )) = group.hand_out(window)
+            else {
+                return;
+            };
             self.release_charge(charge);
             if item.message.expired(now.ms) {
                 self.settle(item.id, item.ordinal);
@@ -98,12 +129,30 @@ impl Shard {
                 }
                 continue;
             }
-            let held = Held { group: queue, home: self.id, arrival: item.arrival };
+            let held = Held {
+                group: queue,
+                home: self.id,
+                arrival: item.arrival,
+            };
             if shard == self.id {
                 self.on_hand_out(member, held, &item.message, item.id, item.ordinal, now);
             } else {
-                let GroupItem { message, id, ordinal, .. } = item;
-                self.mail(shard, Letter::HandOut { member, held, message, id, ordinal });
+                let GroupItem {
+                    message,
+                    id,
+                    ordinal,
+                    ..
+                } = item;
+                self.mail(
+                    shard,
+                    Letter::HandOut {
+                        member,
+                        held,
+                        message,
+                        id,
+                        ordinal,
+                    },
+                );
             }
         }
     }
@@ -122,7 +171,12 @@ impl Shard {
         let live = slot.filter(|s| self.sessions.get(*s).is_some_and(|s| s.live().is_some()));
         let terms = self.member_terms(held.group, member);
         let (Some(slot), Some((granted, keep_retain, ids))) = (live, terms) else {
-            let item = GroupItem { arrival: held.arrival, message: message.clone(), id, ordinal };
+            let item = GroupItem {
+                arrival: held.arrival,
+                message: message.clone(),
+                id,
+                ordinal,
+            };
             return self.group_put_back(held.home, held.group, member, item);
         };
         let qos = granted.min(message.qos);
@@ -135,7 +189,11 @@ impl Shard {
             retain: keep_retain && message.retain,
             ids: &ids,
             mark: 0,
-            id: if qos == QoS::AtMostOnce { MessageId(0) } else { id },
+            id: if qos == QoS::AtMostOnce {
+                MessageId(0)
+            } else {
+                id
+            },
             ordinal,
             held: (qos != QoS::AtMostOnce).then_some(held),
         };
@@ -153,7 +211,11 @@ impl Shard {
     fn member_terms(&self, group: QueueId, member: QueueId) -> Option<(QoS, bool, Vec<u32>)> {
         let members = self.shared.read_table(|table| table.members_of(group))?;
         let member = members.iter().find(|m| m.queue == member)?;
-        Some((member.qos, member.keep_retain, member.id.as_slice().to_vec()))
+        Some((
+            member.qos,
+            member.keep_retain,
+            member.id.as_slice().to_vec(),
+        ))
     }
 
     /// Tells a group's home that a member has dealt with a message.
@@ -173,15 +235,34 @@ impl Shard {
     }
 
     /// Gives a message back to its group.
-    pub(crate) fn group_put_back(&mut self, home: ShardId, group: QueueId, member: QueueId, item: GroupItem) {
+    pub(crate) fn group_put_back(
+        &mut self,
+        home: ShardId,
+        group: QueueId,
+        member: QueueId,
+        item: GroupItem,
+    ) {
         if home == self.id {
             self.returned_items.push((group, member, item));
         } else {
-            self.mail(home, Letter::PutBack { group, member, item });
+            self.mail(
+                home,
+                Letter::PutBack {
+                    group,
+                    member,
+                    item,
+                },
+            );
         }
     }
 
-    pub(crate) fn on_put_back(&mut self, group: QueueId, member: QueueId, item: GroupItem, now: Now) {
+    pub(crate) fn on_put_back(
+        &mut self,
+        group: QueueId,
+        member: QueueId,
+        item: GroupItem,
+        now: Now,
+    ) {
         let Some(known) = self.groups.get_mut(&group) else {
             self.settle(item.id, item.ordinal);
             return self.stats.drop(Drop::SessionEnded);

@@ -22,17 +22,37 @@ pub(crate) enum Letter {
         volatile: bool,
     },
     /// A published message for a `$share` group whose home is the target.
-    Group { from: ShardId, group: QueueId, message: Arc<Message>, id: MessageId, ordinal: u32 },
+    Group {
+        from: ShardId,
+        group: QueueId,
+        message: Arc<Message>,
+        id: MessageId,
+        ordinal: u32,
+    },
     /// The members of a group have changed: look into the routing table.
     GroupChanged { group: QueueId },
     /// A group hands a message to a session of the target.
-    HandOut { member: QueueId, held: Held, message: Arc<Message>, id: MessageId, ordinal: u32 },
+    HandOut {
+        member: QueueId,
+        held: Held,
+        message: Arc<Message>,
+        id: MessageId,
+        ordinal: u32,
+    },
     /// A member has served, or for good not served, a message that it held.
     Served { group: QueueId, member: QueueId },
     /// A member can't serve a message that it held: to another one.
-    PutBack { group: QueueId, member: QueueId, item: GroupItem },
+    PutBack {
+        group: QueueId,
+        member: QueueId,
+        item: GroupItem,
+    },
     /// The target has dealt with mails that took this much credit.
-    Credit { by: ShardId, bytes: u64, messages: u64 },
+    Credit {
+        by: ShardId,
+        bytes: u64,
+        messages: u64,
+    },
 }
 
 /// One named destination of a mailed message.

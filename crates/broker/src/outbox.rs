@@ -19,7 +19,10 @@ impl BufferPool {
     }
 
     pub(crate) fn give(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() > 0 && buffer.capacity() <= KEEP_BYTES && self.free.len() < KEEP_BUFFERS {
+        if buffer.capacity() > 0
+            && buffer.capacity() <= KEEP_BYTES
+            && self.free.len() < KEEP_BUFFERS
+        {
             buffer.clear();
             self.free.push(buffer);
         }
@@ -53,7 +56,10 @@ impl Outbox {
     /// The first `n` bytes are with the kernel.
     pub(crate) fn wrote(&mut self, n: usize, pool: &mut BufferPool) {
         self.written += n;
-        debug_assert!(self.written <= self.buffer.len(), "the driver wrote more than there was");
+        debug_assert!(
+            self.written <= self.buffer.len(),
+            "the driver wrote more than there was"
+        );
         if self.written >= self.buffer.len() {
             self.written = 0;
             pool.give(std::mem::take(&mut self.buffer));

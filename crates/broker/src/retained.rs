@@ -83,6 +83,7 @@ impl RetainedTree {
     }
 
     /// What the messages are charged with.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }

@@ -48,7 +48,10 @@ pub(crate) struct GroupRoute {
 
 impl Route {
     pub(crate) fn has_receivers(&self) -> bool {
-        !(self.local.is_empty() && self.durable.is_empty() && self.remote.is_empty() && self.groups.is_empty())
+        !(self.local.is_empty()
+            && self.durable.is_empty()
+            && self.remote.is_empty()
+            && self.groups.is_empty())
     }
 
     /// True where a QoS 1 or 2 message may have durable destinations.
@@ -66,13 +69,21 @@ fn remotes(here: ShardId, durable: &[Destination], volatile: &[ShardId]) -> Vec<
     let mut remote: Vec<Remote> = volatile
         .iter()
         .filter(|s| **s != here)
-        .map(|s| Remote { shard: *s, durable: 0, volatile: true })
+        .map(|s| Remote {
+            shard: *s,
+            durable: 0,
+            volatile: true,
+        })
         .collect();
     for d in durable.iter().filter(|d| d.place != u32::from(here)) {
         let shard = d.place as ShardId;
         match remote.iter_mut().find(|r| r.shard == shard) {
             Some(known) => known.durable += 1,
-            None => remote.push(Remote { shard, durable: 1, volatile: false }),
+            None => remote.push(Remote {
+                shard,
+                durable: 1,
+                volatile: false,
+            }),
         }
     }
     remote.sort_by_key(|r| r.shard);
@@ -80,30 +91,54 @@ fn remotes(here: ShardId, durable: &[Destination], volatile: &[ShardId]) -> Vec<
 }
 
 fn group_route(group: GroupDestination) -> GroupRoute {
-    let GroupDestination { queue, home, durable, members } = group;
-    GroupRoute { queue, home, durable, members, next: 0 }
+    let GroupDestination {
+        queue,
+        home,
+        durable,
+        members,
+    } = group;
+    GroupRoute {
+        queue,
+        home,
+        durable,
+        members,
+        next: 0,
+    }
 }
 
 impl Shard {
     /// The cache index of the route of `topic` for this publisher.
-    pub(crate) fn route_for(&mut self, publisher: &Publisher, topic: &str) -> Result<Slot, TopicError> {
-        if let Some(at) = self.cache.find(publisher.class, topic, &self.shared.interest) {
+    pub(crate) fn route_for(
+        &mut self,
+        publisher: &Publisher,
+        topic: &str,
+    ) -> Result<Slot, TopicError> {
+        if let Some(at) = self
+            .cache
+            .find(publisher.class, topic, &self.shared.interest)
+        {
             return Ok(at);
         }
         message::topic::check(topic, self.settings.limits.max_topic_bytes)?;
         let versions = self.shared.interest.of(topic);
         let sum = self.shared.interest.sum(&versions);
         let allowed = !topic.starts_with("$SYS/") && self.may_publish(publisher, topic);
-        let mut route = Route { allowed, ..Route::default() };
+        let mut route = Route {
+            allowed,
+            ..Route::default()
+        };
         if allowed {
             let mut matched = Matched::default();
-            self.shared.read_table(|table| table.matching(topic, &mut matched));
+            self.shared
+                .read_table(|table| table.matching(topic, &mut matched));
             route.remote = remotes(self.id, &matched.durable, &matched.shards);
             route.durable = matched.durable;
             route.groups = matched.groups.into_iter().map(group_route).collect();
             route.local = self.match_local(topic);
         }
-        Ok(self.cache.insert(publisher.class, topic, versions, sum, route.weight(), route))
+        Ok(self
+            .cache
+            .insert(publisher.class, topic, versions, sum, route.weight(), route))
     }
 
     /// The cache index of the route of a mailed message: volatile sessions of this shard only.
@@ -113,8 +148,12 @@ impl Shard {
         }
         let versions = self.shared.interest.of(topic);
         let sum = self.shared.interest.sum(&versions);
-        let route = Route { local: self.match_local(topic), ..Route::default() };
-        self.cache.insert(MAILED, topic, versions, sum, route.weight(), route)
+        let route = Route {
+            local: self.match_local(topic),
+            ..Route::default()
+        };
+        self.cache
+            .insert(MAILED, topic, versions, sum, route.weight(), route)
     }
 
     fn match_local(&mut self, topic: &str) -> Vec<Destination> {

@@ -121,8 +121,15 @@ impl Shard {
     }
 
     /// A connection arrived from the shard that accepted it. May at once have output.
+    #[expect(clippy::boxed_local, reason = "a mail carries it boxed")]
     pub fn adopt(&mut self, handoff: Box<Handoff>, now: Now) -> ConnId {
-        let Handoff { peer, identity, connecting, partial, last_heard } = *handoff;
+        let Handoff {
+            peer,
+            identity,
+            connecting,
+            partial,
+            last_heard,
+        } = *handoff;
         let id = self.conns.open(peer, last_heard);
         if let Some(conn) = self.conns.get_mut(id) {
             conn.partial = partial;
@@ -153,21 +160,46 @@ impl Shard {
     /// An item of this shard's inbox. Items of one sender come in the order in which it sent them.
     pub fn on_mail(&mut self, mail: Mail, now: Now) {
         match mail.0 {
-            Letter::Publish { from, message, addressed, volatile } => {
+            Letter::Publish {
+                from,
+                message,
+                addressed,
+                volatile,
+            } => {
                 self.credit.owe(from, message.charge());
                 self.on_mailed(&message, &addressed, volatile, now);
             }
-            Letter::Group { from, group, message, id, ordinal } => {
+            Letter::Group {
+                from,
+                group,
+                message,
+                id,
+                ordinal,
+            } => {
                 self.credit.owe(from, message.charge());
                 self.on_group_message(group, message, id, ordinal, now);
             }
             Letter::GroupChanged { group } => self.on_group_changed(group, now),
-            Letter::HandOut { member, held, message, id, ordinal } => {
+            Letter::HandOut {
+                member,
+                held,
+                message,
+                id,
+                ordinal,
+            } => {
                 self.on_hand_out(member, held, &message, id, ordinal, now);
             }
             Letter::Served { group, member } => self.on_served(group, member, now),
-            Letter::PutBack { group, member, item } => self.on_put_back(group, member, item, now),
-            Letter::Credit { by, bytes, messages } => {
+            Letter::PutBack {
+                group,
+                member,
+                item,
+            } => self.on_put_back(group, member, item, now),
+            Letter::Credit {
+                by,
+                bytes,
+                messages,
+            } => {
                 self.credit.returned(by, bytes, messages);
                 self.retry_held_back(0, now);
             }
@@ -185,13 +217,21 @@ impl Shard {
 
     fn on_settled(&mut self, waiter: Waiter, now: Now) {
         match waiter {
-            Waiter::Ack { conn, kind, packet_id, reason, ends_publish } => {
+            Waiter::Ack {
+                conn,
+                kind,
+                packet_id,
+                reason,
+                ends_publish,
+            } => {
                 self.send_ack(conn, kind, packet_id, reason, "");
                 self.publish_ended(conn, ends_publish);
             }
             Waiter::Bytes { conn, bytes } => self.send_encoded(conn, &bytes),
             Waiter::Welcome { conn } => self.welcome(conn, now),
-            Waiter::SendPublish { session, packet_id } => self.on_publish_durable(session, packet_id, now),
+            Waiter::SendPublish { session, packet_id } => {
+                self.on_publish_durable(session, packet_id, now)
+            }
             Waiter::SendPubrel { session, packet_id } => self.on_pubrec_durable(session, packet_id),
         }
     }
@@ -215,14 +255,19 @@ impl Shard {
 
     /// When to call `on_timeout` next (monotonic ms); 0 where work is waiting.
     pub fn next_timeout(&self) -> Option<u64> {
-        if self.replaying.is_empty() { self.timers.next() } else { Some(0) }
+        if self.replaying.is_empty() {
+            self.timers.next()
+        } else {
+            Some(0)
+        }
     }
 
     /// New settings hold from here on; revoked access ends within this turn.
     pub fn on_settings(&mut self, settings: Arc<Settings>, _now: Now) {
         self.settings = settings;
         let limits = &self.settings.limits;
-        self.credit.set_limits(limits.in_flight_bytes, limits.in_flight_messages);
+        self.credit
+            .set_limits(limits.in_flight_bytes, limits.in_flight_messages);
         self.classes = Classes::new(self.shared.seed);
         for (_, session) in self.sessions.iter_mut() {
             session.class = self.classes.enter(&self.settings.policy, &session.identity);
@@ -243,12 +288,16 @@ impl Shard {
     /// The driver has written the first `n` bytes of the outbox.
     pub fn wrote(&mut self, id: ConnId, n: usize, now: Now) {
         let max = self.settings.limits.max_outbox_bytes;
-        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
         let before = conn.outbox.len();
         conn.outbox.wrote(n, &mut self.pool);
         let after = conn.outbox.len();
         let held_back = conn.held_back;
-        let Some(slot) = conn.online().map(|o| o.session) else { return };
+        let Some(slot) = conn.online().map(|o| o.session) else {
+            return;
+        };
         // What had to wait for a full outbox goes on; an outbox that was never full holds up nothing.
         if before > max && after <= max {
             self.pump(slot, now);
@@ -271,7 +320,9 @@ impl Shard {
         if self.classes.take_vacated() && !matches!(self.settings.policy, Policy::AllowAll) {
             self.cache.clear();
         }
-        self.shared.high_water.fetch_max(self.message_counter, Ordering::Relaxed);
+        self.shared
+            .high_water
+            .fetch_max(self.message_counter, Ordering::Relaxed);
         self.shared.queued[usize::from(self.id)].store(self.queued_charge, Ordering::Relaxed);
         let was_above = self.above_watermark;
         self.check_watermark();
@@ -280,7 +331,14 @@ impl Shard {
         }
         let credits: Vec<_> = self.credit.settle().collect();
         for (shard, bytes, messages) in credits {
-            self.mail(shard, Letter::Credit { by: self.id, bytes, messages });
+            self.mail(
+                shard,
+                Letter::Credit {
+                    by: self.id,
+                    bytes,
+                    messages,
+                },
+            );
         }
         for id in &self.out.dirty {
             if let Some(conn) = self.conns.get_mut(*id) {
@@ -296,7 +354,10 @@ impl Shard {
     }
 
     fn settle_all_groups(&mut self, now: Now) {
-        while !self.changed_groups.is_empty() || !self.returned_items.is_empty() || !self.served_groups.is_empty() {
+        while !self.changed_groups.is_empty()
+            || !self.returned_items.is_empty()
+            || !self.served_groups.is_empty()
+        {
             for group in std::mem::take(&mut self.changed_groups) {
                 self.on_group_changed(group, now);
             }
@@ -329,25 +390,37 @@ impl Shard {
 
     /// True where something of this connection waits already: what comes after it must not overtake.
     pub(crate) fn must_wait(&self, id: ConnId) -> bool {
-        self.conns.get(id).is_some_and(|c| !self.tickets.is_durable(c.last_ticket))
+        self.conns
+            .get(id)
+            .is_some_and(|c| !self.tickets.is_durable(c.last_ticket))
     }
 
     pub(crate) fn mark_dirty(&mut self, id: ConnId) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
         if !std::mem::replace(&mut conn.dirty, true) {
             self.out.dirty.push(id);
         }
     }
 
     fn send_encoded(&mut self, id: ConnId, bytes: &[u8]) {
-        let Some(conn) = self.conns.get_mut(id).filter(|c| !matches!(c.state, State::Closing)) else { return };
+        let Some(conn) = self
+            .conns
+            .get_mut(id)
+            .filter(|c| !matches!(c.state, State::Closing))
+        else {
+            return;
+        };
         conn.outbox.tail(&mut self.pool).extend_from_slice(bytes);
         self.mark_dirty(id);
     }
 
     /// Takes the connection out of the slab, with its timer.
     pub(crate) fn forget_conn(&mut self, id: ConnId) {
-        let Some(conn) = self.conns.remove(id) else { return };
+        let Some(conn) = self.conns.remove(id) else {
+            return;
+        };
         if conn.timer_at != 0 {
             self.timers.cancel(conn.timer_at, Timer::Conn(id));
         }

@@ -34,7 +34,9 @@ pub struct Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("shards", &self.shards).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("shards", &self.shards)
+            .finish_non_exhaustive()
     }
 }
 
@@ -89,7 +91,12 @@ impl Shared {
     }
 
     pub(crate) fn write_retained<R>(&self, write: impl FnOnce(&mut RetainedTree) -> R) -> R {
-        let result = write(&mut self.retained.write().unwrap_or_else(PoisonError::into_inner));
+        let result = write(
+            &mut self
+                .retained
+                .write()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         self.yielded();
         result
     }
@@ -106,8 +113,14 @@ impl Shared {
 
     /// The shard with the fewest attached connections.
     pub(crate) fn least_loaded(&self) -> ShardId {
-        let loads = self.loads.iter().map(|l| l.load(Ordering::Relaxed)).enumerate();
-        loads.min_by_key(|(_, load)| *load).map_or(0, |(shard, _)| shard as ShardId)
+        let loads = self
+            .loads
+            .iter()
+            .map(|l| l.load(Ordering::Relaxed))
+            .enumerate();
+        loads
+            .min_by_key(|(_, load)| *load)
+            .map_or(0, |(shard, _)| shard as ShardId)
     }
 
     /// Charge of all that is queued on this node.

@@ -22,13 +22,23 @@ pub(crate) struct Tickets<W> {
 
 impl<W> Tickets<W> {
     pub(crate) fn new(shard: ShardId) -> Self {
-        Tickets { shard, last: 0, durable: 0, waiting: VecDeque::new() }
+        Tickets {
+            shard,
+            last: 0,
+            durable: 0,
+            waiting: VecDeque::new(),
+        }
     }
 
     /// Numbers a record; the caller emits it.
     pub(crate) fn stamp(&mut self, record: Record) -> StoreOp {
         self.last += 1;
-        StoreOp { log: LogId::LOCAL, shard: self.shard, seq: self.last, record }
+        StoreOp {
+            log: LogId::LOCAL,
+            shard: self.shard,
+            seq: self.last,
+            record,
+        }
     }
 
     /// The number that covers all that has been emitted so far.
@@ -49,7 +59,10 @@ impl<W> Tickets<W> {
 
     /// The log says that all up to `seq` is durable.
     pub(crate) fn settled(&mut self, seq: u64) {
-        debug_assert!(seq <= self.last, "the log settled what was never given to it");
+        debug_assert!(
+            seq <= self.last,
+            "the log settled what was never given to it"
+        );
         self.durable = self.durable.max(seq);
     }
 
@@ -70,7 +83,13 @@ mod tests {
     #[test]
     fn settles_in_order_and_never_early() {
         let mut tickets = Tickets::new(3);
-        let op = |t: &mut Tickets<u8>| t.stamp(Record::Settle { id: MessageId(1), ordinal: 0 }).seq;
+        let op = |t: &mut Tickets<u8>| {
+            t.stamp(Record::Settle {
+                id: MessageId(1),
+                ordinal: 0,
+            })
+            .seq
+        };
         assert_eq!(op(&mut tickets), 1);
         tickets.wait(10);
         tickets.wait(11);
@@ -78,7 +97,10 @@ mod tests {
         tickets.wait(12);
         assert_eq!(tickets.pop(), None);
         tickets.settled(1);
-        assert_eq!((tickets.pop(), tickets.pop(), tickets.pop()), (Some(10), Some(11), None));
+        assert_eq!(
+            (tickets.pop(), tickets.pop(), tickets.pop()),
+            (Some(10), Some(11), None)
+        );
         assert!(!tickets.is_durable(2));
         tickets.settled(2);
         assert_eq!(tickets.pop(), Some(12));

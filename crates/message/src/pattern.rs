@@ -33,7 +33,9 @@ pub enum PatternError {
     TooLong(usize),
     #[error("a topic filter has at most {MAX_LEVELS} levels")]
     TooManyLevels,
-    #[error("a shared subscription is written $share/NAME/FILTER, its name without '/', '+' and '#'")]
+    #[error(
+        "a shared subscription is written $share/NAME/FILTER, its name without '/', '+' and '#'"
+    )]
     Share,
 }
 
@@ -77,7 +79,11 @@ pub fn check_mqtt(filter: &str, max_bytes: usize) -> Result<(), PatternError> {
             Level::Exact(_) => {}
         }
     }
-    if count > MAX_LEVELS { Err(PatternError::TooManyLevels) } else { Ok(()) }
+    if count > MAX_LEVELS {
+        Err(PatternError::TooManyLevels)
+    } else {
+        Ok(())
+    }
 }
 
 /// A filter of `$share/NAME/FILTER`, taken apart. [MQTT-4.8.2-1], [MQTT-4.8.2-2]
@@ -91,7 +97,11 @@ impl<'a> SharedFilter<'a> {
     /// `Ok(None)` for a filter that is not shared.
     pub fn parse(filter: &'a str) -> Result<Option<Self>, PatternError> {
         let Some(rest) = filter.strip_prefix("$share/") else {
-            return if filter == "$share" { Err(PatternError::Share) } else { Ok(None) };
+            return if filter == "$share" {
+                Err(PatternError::Share)
+            } else {
+                Ok(None)
+            };
         };
         let Some((group, filter)) = rest.split_once('/') else {
             return Err(PatternError::Share);
@@ -154,7 +164,11 @@ mod tests {
     fn examples_of_the_specification() {
         for (filter, topic, expect) in [
             ("sport/tennis/player1/#", "sport/tennis/player1", true),
-            ("sport/tennis/player1/#", "sport/tennis/player1/ranking", true),
+            (
+                "sport/tennis/player1/#",
+                "sport/tennis/player1/ranking",
+                true,
+            ),
             ("sport/#", "sport", true),
             ("#", "a/b", true),
             ("sport/tennis/+", "sport/tennis/player1/ranking", false),
@@ -183,9 +197,19 @@ mod tests {
         assert_eq!(check_mqtt("a+/b", 99), Err(PatternError::MisplacedOne));
         assert_eq!(check_mqtt("a\0", 99), Err(PatternError::Nul));
         assert_eq!(SharedFilter::parse("a/b"), Ok(None));
-        let shared = SharedFilter { group: "g", filter: "a/#" };
+        let shared = SharedFilter {
+            group: "g",
+            filter: "a/#",
+        };
         assert_eq!(SharedFilter::parse("$share/g/a/#"), Ok(Some(shared)));
-        for bad in ["$share", "$share/", "$share/g", "$share/g/", "$share//a", "$share/+/a"] {
+        for bad in [
+            "$share",
+            "$share/",
+            "$share/g",
+            "$share/g/",
+            "$share//a",
+            "$share/+/a",
+        ] {
             assert_eq!(SharedFilter::parse(bad), Err(PatternError::Share), "{bad}");
         }
     }

@@ -24,7 +24,11 @@ pub enum Record {
     /// A destination of a message has been served, or will never be.
     Settle { id: MessageId, ordinal: u32 },
     /// A destination moved from a `$share` group's queue to a member's.
-    Assign { id: MessageId, ordinal: u32, to: QueueId },
+    Assign {
+        id: MessageId,
+        ordinal: u32,
+        to: QueueId,
+    },
     /// A row is new, or replaces the one with its key.
     Put(Row),
     /// The row with this key is gone.
@@ -113,7 +117,9 @@ impl Row {
         match self {
             Row::Session { queue, .. } => RowKey::Session(*queue),
             Row::Subscription { queue, filter, .. } => RowKey::Subscription(*queue, filter.clone()),
-            Row::Inflight { queue, packet_id, .. } => RowKey::Inflight(*queue, *packet_id),
+            Row::Inflight {
+                queue, packet_id, ..
+            } => RowKey::Inflight(*queue, *packet_id),
             Row::Received { queue, packet_id } => RowKey::Received(*queue, *packet_id),
             Row::Will { queue, .. } => RowKey::Will(*queue),
         }

@@ -37,7 +37,11 @@ pub fn check(topic: &str, max_bytes: usize) -> Result<(), TopicError> {
             _ => {}
         }
     }
-    if levels > MAX_LEVELS { Err(TopicError::TooManyLevels) } else { Ok(()) }
+    if levels > MAX_LEVELS {
+        Err(TopicError::TooManyLevels)
+    } else {
+        Ok(())
+    }
 }
 
 /// True for topics of the broker itself (`$SYS/...`), which a leading wildcard does not match.
@@ -60,6 +64,9 @@ mod tests {
         assert_eq!(check("a\0", 10), Err(TopicError::Nul));
         assert_eq!(check("abcdefghijk", 10), Err(TopicError::TooLong(11)));
         assert_eq!(check(&"/".repeat(127), 1024), Ok(()));
-        assert_eq!(check(&"/".repeat(128), 1024), Err(TopicError::TooManyLevels));
+        assert_eq!(
+            check(&"/".repeat(128), 1024),
+            Err(TopicError::TooManyLevels)
+        );
     }
 }

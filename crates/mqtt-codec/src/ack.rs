@@ -58,6 +58,7 @@ impl<'a> Ack<'a> {
         let mut reader = Reader::new(body);
         let mut ack = Self::success(reader.packet_id()?);
         if version.is_v5() && !reader.is_empty() {
+            // [MQTT-3.4.2-1] [MQTT-3.5.2-1] [MQTT-3.6.2-1] [MQTT-3.7.2-1]
             ack.reason = ReasonCode::decode(reader.u8()?, kind.packet_type())?;
             // Without a property length there are no properties.
             if !reader.is_empty() {

@@ -1,9 +1,7 @@
 //! AUTH (section 3.15), MQTT 5 only. Knows no authentication method.
 
 use crate::reader::Reader;
-use crate::{
-    DecodeError, PacketType, Properties, PropertyId, PropertyPlace, ReasonCode, Version,
-};
+use crate::{DecodeError, PacketType, Properties, PropertyId, PropertyPlace, ReasonCode, Version};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Auth<'a> {

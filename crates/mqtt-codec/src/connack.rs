@@ -42,7 +42,7 @@ impl<'a> Connack<'a> {
 fn check_code(version: Version, code: u8) -> Result<(), DecodeError> {
     let packet = PacketType::Connack;
     if version.is_v5() {
-        ReasonCode::decode(code, packet).map(|_| ())
+        ReasonCode::decode(code, packet).map(|_| ()) // [MQTT-3.2.2-8]
     } else if code <= LAST_RETURN_CODE {
         Ok(())
     } else {

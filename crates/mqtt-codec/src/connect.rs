@@ -102,11 +102,7 @@ impl<'a> Connect<'a> {
 }
 
 impl<'a> Will<'a> {
-    fn decode(
-        reader: &mut Reader<'a>,
-        version: Version,
-        flags: u8,
-    ) -> Result<Self, DecodeError> {
+    fn decode(reader: &mut Reader<'a>, version: Version, flags: u8) -> Result<Self, DecodeError> {
         let qos = QoS::from_bits((flags & WILL_QOS) >> 3).ok_or(DecodeError::InvalidQos)?; // [MQTT-3.1.2-12]
         Ok(Self {
             props: reader.properties(version, PropertyPlace::Will)?,
@@ -143,7 +139,7 @@ fn check_flags(version: Version, flags: u8) -> Result<(), DecodeError> {
         return Err(DecodeError::WillFlags); // [MQTT-3.1.2-11] [MQTT-3.1.2-13]
     }
     if flags & USER == 0 && flags & PASSWORD != 0 && !version.is_v5() {
-        return Err(DecodeError::PasswordWithoutUser); // [MQTT-3.1.2-22] of MQTT 3.1.1
+        return Err(DecodeError::PasswordWithoutUser); // [3.1.1: MQTT-3.1.2-22]
     }
     Ok(())
 }

@@ -68,7 +68,7 @@ impl PacketType {
             (Self::Pubrel | Self::Subscribe | Self::Unsubscribe, Version::V31) => {
                 flags & 0b0111 == self.reserved_flags()
             }
-            _ => flags == self.reserved_flags(), // [MQTT-2.1.3-1]
+            _ => flags == self.reserved_flags(), // [MQTT-2.1.3-1] [MQTT-3.14.1-1] [MQTT-3.15.1-1]
         }
     }
 

@@ -17,11 +17,7 @@ pub struct Publish<'a> {
 }
 
 impl<'a> Publish<'a> {
-    pub(crate) fn decode(
-        version: Version,
-        first: u8,
-        body: &'a [u8],
-    ) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(version: Version, first: u8, body: &'a [u8]) -> Result<Self, DecodeError> {
         let dup = first & 0b1000 != 0;
         let retain = first & 0b0001 != 0;
         let qos = QoS::from_bits((first >> 1) & 0b11).ok_or(DecodeError::InvalidQos)?; // [MQTT-3.3.1-4]
@@ -39,7 +35,7 @@ impl<'a> Publish<'a> {
             return Err(DecodeError::EmptyTopic);
         }
         Ok(Self {
-            dup,
+            dup: dup && qos != QoS::AtMostOnce, // MQTT 3.1 gives it no meaning there.
             qos,
             retain,
             topic,

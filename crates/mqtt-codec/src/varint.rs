@@ -66,9 +66,7 @@ mod tests {
 
     #[test]
     fn boundaries_of_each_length() {
-        for value in [
-            0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152, MAX,
-        ] {
+        for value in [0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152, MAX] {
             let mut out = Vec::new();
             put(&mut out, value);
             assert_eq!(out.len(), len(value), "{value}");

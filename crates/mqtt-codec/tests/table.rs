@@ -5,7 +5,9 @@ mod cases;
 
 use cases::invalid::{ALL as INVALID, MAX_PACKET};
 use cases::valid;
-use mqtt_codec::{DecodeError, Framed, MAX_PACKET_SIZE, Packet, PacketType, Version, decode, encode, frame};
+use mqtt_codec::{
+    DecodeError, Framed, MAX_PACKET_SIZE, Packet, PacketType, Version, decode, encode, frame,
+};
 use std::collections::BTreeSet;
 
 /// Frames and decodes a buffer that holds exactly one packet.
@@ -159,10 +161,22 @@ fn older_clients_are_met_where_they_are() {
         ("dup on a repeated unsubscribe", "aa 05 0001 0001'a'"),
         ("dup on a repeated pubrel", "6a 02 0001"),
         ("dup at QoS 0", "38 05 0003'a/b'"),
-        ("a user flag without a user", "10 11 0006'MQIsdp' 03 82 003c 0003'dev'"),
-        ("both flags without either", "10 11 0006'MQIsdp' 03 c2 003c 0003'dev'"),
-        ("will QoS without a will", "10 11 0006'MQIsdp' 03 0a 003c 0003'dev'"),
-        ("reserved connect flag", "10 11 0006'MQIsdp' 03 03 003c 0003'dev'"),
+        (
+            "a user flag without a user",
+            "10 11 0006'MQIsdp' 03 82 003c 0003'dev'",
+        ),
+        (
+            "both flags without either",
+            "10 11 0006'MQIsdp' 03 c2 003c 0003'dev'",
+        ),
+        (
+            "will QoS without a will",
+            "10 11 0006'MQIsdp' 03 0a 003c 0003'dev'",
+        ),
+        (
+            "reserved connect flag",
+            "10 11 0006'MQIsdp' 03 03 003c 0003'dev'",
+        ),
         ("a reserved connack byte", "20 02 ff 00"),
     ];
     for (name, wire) in lenient {

@@ -20,7 +20,7 @@ use message::{LogId, ShardId};
 use mio::Poll;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 use store::MemoryLog;
@@ -28,6 +28,8 @@ use thiserror::Error;
 
 /// What clients are given to take their last packets when the node stops.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
+/// Events that wait for the node's owner: a few per thread, and signals.
+const MAX_EVENTS: usize = 1024;
 /// Descriptors that connections never get: listeners, polls, files, standard streams.
 const RESERVED_DESCRIPTORS: u64 = 64;
 
@@ -74,7 +76,7 @@ impl Node {
     pub fn start(config: Config) -> Result<Node, ServeError> {
         let descriptors = listen::raise_descriptor_limit();
         let (doors, urls) = bind_all(&config.listeners)?;
-        let (sender, events) = channel();
+        let (sender, events) = sync_channel(MAX_EVENTS);
         let (polls, wiring) = wire(&config, sender, descriptors).map_err(ServeError::Start)?;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
@@ -172,7 +174,7 @@ impl Node {
         self.events.recv().unwrap_or_else(gone)
     }
 
-    pub(crate) fn events(&self) -> Sender<Event> {
+    pub(crate) fn events(&self) -> SyncSender<Event> {
         self.wiring.events.clone()
     }
 }
@@ -224,7 +226,7 @@ fn bind_all(listeners: &[Listener]) -> Result<(Vec<Door>, Vec<String>), ServeErr
 
 fn wire(
     config: &Config,
-    events: Sender<Event>,
+    events: SyncSender<Event>,
     descriptors: u64,
 ) -> io::Result<(Vec<Poll>, Arc<Wiring>)> {
     let clock = Clock::start();

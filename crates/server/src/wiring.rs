@@ -10,7 +10,7 @@ use crate::log_thread::LogInbox;
 use crate::login::LoginDesk;
 use crate::websocket::Upgrade;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::SyncSender;
 
 /// What the node's owner is told.
 #[derive(Debug)]
@@ -31,12 +31,13 @@ pub(crate) struct Wiring {
     pub(crate) admission: Admission,
     /// By the number of the listener; `None` where it speaks plain MQTT.
     pub(crate) upgrades: Vec<Option<Arc<Upgrade>>>,
-    pub(crate) events: Sender<Event>,
+    pub(crate) events: SyncSender<Event>,
 }
 
 impl Wiring {
-    /// Tells the node's owner. Where nobody listens any more, the node is ending anyway.
+    /// Tells the node's owner, without waiting. Where nobody listens any more, or nobody has for very
+    /// long, the node is ending anyway.
     pub(crate) fn tell(&self, event: Event) {
-        let _ = self.events.send(event);
+        let _ = self.events.try_send(event);
     }
 }

@@ -18,20 +18,32 @@ pub(crate) const CONFIG: u8 = 78;
 
 impl Failure {
     pub(crate) fn failed(what: impl fmt::Display) -> Failure {
-        Failure { code: FAILED, text: what.to_string() }
+        Failure {
+            code: FAILED,
+            text: what.to_string(),
+        }
     }
 
     pub(crate) fn usage(what: impl fmt::Display) -> Failure {
-        Failure { code: USAGE, text: what.to_string() }
+        Failure {
+            code: USAGE,
+            text: what.to_string(),
+        }
     }
 
     pub(crate) fn config(what: impl fmt::Display) -> Failure {
-        Failure { code: CONFIG, text: what.to_string() }
+        Failure {
+            code: CONFIG,
+            text: what.to_string(),
+        }
     }
 
     /// Nothing more to say.
     pub(crate) fn silent(code: u8) -> Failure {
-        Failure { code, text: String::new() }
+        Failure {
+            code,
+            text: String::new(),
+        }
     }
 }
 

@@ -15,7 +15,12 @@ use std::process::ExitCode;
 
 /// A message broker for devices: MQTT over TCP and WebSocket.
 #[derive(Debug, Parser)]
-#[command(name = "waypost", version, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(
+    name = "waypost",
+    version,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
 #[command(after_help = "Example:
   waypost serve                        a broker on 127.0.0.1
   waypost sub -t 'sensors/#' -v        in a second terminal: print what arrives
@@ -45,7 +50,7 @@ fn main() -> ExitCode {
     };
     let result = match line.command {
         Command::Serve(options) => commands::serve::run(options),
-        Command::Pub(options) => commands::publish::run(*options),
+        Command::Pub(options) => commands::publish::run(&options),
         Command::Sub(options) => commands::subscribe::run(*options),
         Command::Passwd(options) => commands::passwd::run(&options),
         Command::Config(options) => commands::config::run(options),

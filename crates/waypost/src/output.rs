@@ -14,11 +14,14 @@ pub(crate) struct Output {
 impl Output {
     /// `quiet`: no errors of the run are printed.
     pub(crate) fn new(quiet: bool) -> Output {
-        Output { out: BufWriter::with_capacity(64 << 10, io::stdout().lock()), quiet }
+        Output {
+            out: BufWriter::with_capacity(64 << 10, io::stdout().lock()),
+            quiet,
+        }
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.out.write_all(bytes).map_err(broken)
+        self.out.write_all(bytes).map_err(|e| broken(&e))
     }
 
     pub(crate) fn line(&mut self, text: &str) -> Result<(), Failure> {
@@ -27,7 +30,7 @@ impl Output {
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
-        self.out.flush().map_err(broken)
+        self.out.flush().map_err(|e| broken(&e))
     }
 
     /// Something that went wrong without ending the run.
@@ -39,7 +42,7 @@ impl Output {
 }
 
 /// A reader that has gone away, as in `waypost sub | head -1`, is no error to speak of.
-fn broken(e: io::Error) -> Failure {
+fn broken(e: &io::Error) -> Failure {
     if e.kind() == ErrorKind::BrokenPipe {
         Failure::silent(crate::failure::FAILED)
     } else {
@@ -60,7 +63,7 @@ pub(crate) fn debug(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// A question on the terminal, before its answer is read.
+/// True where somebody can be asked.
 pub(crate) fn is_terminal() -> bool {
     io::stdin().is_terminal()
 }
@@ -68,6 +71,10 @@ pub(crate) fn is_terminal() -> bool {
 fn error(label: &str, text: &str) {
     let mut err = io::stderr().lock();
     let colour = err.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let (red, plain) = if colour { ("\u{1b}[31m", "\u{1b}[0m") } else { ("", "") };
+    let (red, plain) = if colour {
+        ("\u{1b}[31m", "\u{1b}[0m")
+    } else {
+        ("", "")
+    };
     let _ = writeln!(err, "{red}{label}:{plain} {text}");
 }

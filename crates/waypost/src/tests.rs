@@ -1,3 +1,5 @@
+//! The command line: what it takes, and the codes of wrong usage. Nothing here opens a connection.
+
 use super::*;
 
 fn usage_of(words: &[&str]) -> u8 {
@@ -6,7 +8,7 @@ fn usage_of(words: &[&str]) -> u8 {
         Err(e) => return if e.use_stderr() { USAGE } else { 0 },
     };
     let result = match line.command {
-        Command::Pub(options) => commands::publish::run(*options),
+        Command::Pub(options) => commands::publish::run(&options),
         Command::Sub(options) => commands::subscribe::run(*options),
         Command::Passwd(options) => commands::passwd::run(&options),
         _ => Ok(()),
@@ -24,13 +26,28 @@ fn the_command_line_is_consistent() {
 fn every_command_has_help_with_an_example() {
     use clap::CommandFactory;
     fn look(command: &clap::Command) {
-        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        assert!(help.contains("Example"), "{} has no example", command.get_name());
-        assert!(command.get_about().is_some(), "{} does not say what it is", command.get_name());
+        let help = command
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        assert!(
+            help.contains("Example"),
+            "{} has no example",
+            command.get_name()
+        );
+        assert!(
+            command.get_about().is_some(),
+            "{} does not say what it is",
+            command.get_name()
+        );
         command.get_subcommands().for_each(look);
     }
     look(&CommandLine::command());
-    for words in [&["waypost", "pub", "--help"][..], &["waypost", "sub", "--help"], &["waypost", "--version"]] {
+    for words in [
+        &["waypost", "pub", "--help"][..],
+        &["waypost", "sub", "--help"],
+        &["waypost", "--version"],
+    ] {
         assert_eq!(usage_of(words), 0, "{words:?}");
     }
 }
@@ -46,8 +63,12 @@ fn wrong_usage_is_64() {
         &["waypost", "pub", "-t", "a", "-m", "x", "-n"],
         &["waypost", "pub", "-t", "a", "-m", "x", "-q", "3"],
         &["waypost", "pub", "-t", "a", "-m", "x", "-V", "4"],
-        &["waypost", "pub", "-t", "a", "-m", "x", "-D", "publish", "colour", "red"],
-        &["waypost", "pub", "-t", "a", "-m", "x", "-V", "311", "-x", "5"],
+        &[
+            "waypost", "pub", "-t", "a", "-m", "x", "-D", "publish", "colour", "red",
+        ],
+        &[
+            "waypost", "pub", "-t", "a", "-m", "x", "-V", "311", "-x", "5",
+        ],
         &["waypost", "pub", "-t", "a", "-m", "x", "-c"],
         &["waypost", "pub", "-t", "a", "-m", "x", "-L", "mqtts://h"],
         &["waypost", "pub", "-t", "a", "-m", "x", "--cafile", "f"],
@@ -64,8 +85,22 @@ fn wrong_usage_is_64() {
 
 #[test]
 fn options_may_begin_with_a_hyphen_where_they_are_data() {
-    let words = ["waypost", "pub", "-t", "a", "-m", "-5", "-D", "publish", "user-property", "-k", "-v"];
+    let words = [
+        "waypost",
+        "pub",
+        "-t",
+        "a",
+        "-m",
+        "-5",
+        "-D",
+        "publish",
+        "user-property",
+        "-k",
+        "-v",
+    ];
     assert!(parse(&words).is_ok());
-    let words = ["waypost", "sub", "-t", "a", "-i", "me", "-c", "-x", "-1", "-h", "host"];
+    let words = [
+        "waypost", "sub", "-t", "a", "-i", "me", "-c", "-x", "-1", "-h", "host",
+    ];
     assert!(parse(&words).is_ok());
 }

@@ -20,15 +20,24 @@ const EVERYBODY: u32 = u32::MAX - 1;
 
 impl Classes {
     pub(crate) fn new(seed: u64) -> Self {
-        Classes { numbers: message::hash::map(seed), members: Slab::new(), vacated: false }
+        Classes {
+            numbers: message::hash::map(seed),
+            members: Slab::new(),
+            vacated: false,
+        }
     }
 
     /// A session of this identity begins.
     pub(crate) fn enter(&mut self, policy: &Policy, identity: &Identity) -> u32 {
-        let Policy::Acl(acl) = policy else { return EVERYBODY };
+        let Policy::Acl(acl) = policy else {
+            return EVERYBODY;
+        };
         let key = acl.class_key(identity);
         let members = &mut self.members;
-        let number = *self.numbers.entry(key.clone()).or_insert_with(|| members.insert((key, 0)) as u32);
+        let number = *self
+            .numbers
+            .entry(key.clone())
+            .or_insert_with(|| members.insert((key, 0)) as u32);
         if let Some((_, count)) = self.members.get_mut(number as usize) {
             *count += 1;
         }
@@ -37,7 +46,9 @@ impl Classes {
 
     /// A session of this class ends.
     pub(crate) fn leave(&mut self, class: u32) {
-        let Some((_, count)) = self.members.get_mut(class as usize) else { return };
+        let Some((_, count)) = self.members.get_mut(class as usize) else {
+            return;
+        };
         *count -= 1;
         if *count == 0
             && let Some((key, _)) = self.members.try_remove(class as usize)

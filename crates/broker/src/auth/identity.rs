@@ -67,7 +67,10 @@ pub struct AuthReply {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthOutcome {
     /// `user` is the name that access is granted to; `data` goes into CONNACK or AUTH.
-    Accept { user: Option<Arc<str>>, data: Option<Box<[u8]>> },
+    Accept {
+        user: Option<Arc<str>>,
+        data: Option<Box<[u8]>>,
+    },
     /// Enhanced authentication goes on: send this in an AUTH packet.
     Continue { data: Option<Box<[u8]>> },
     /// `why` is for the log; the client learns only the reason code.

@@ -19,8 +19,13 @@ impl Shard {
     }
 
     pub(super) fn on_puback(&mut self, id: ConnId, ack: &Ack<'_>, now: Now) {
-        let Some(slot) = self.session_of(id) else { return };
-        let known = self.sessions.get(slot).and_then(|s| s.inflight.get(ack.packet_id));
+        let Some(slot) = self.session_of(id) else {
+            return;
+        };
+        let known = self
+            .sessions
+            .get(slot)
+            .and_then(|s| s.inflight.get(ack.packet_id));
         if known.is_some_and(|e| e.qos == QoS::AtLeastOnce && e.phase == Phase::Sent) {
             self.finish(slot, ack.packet_id);
             self.pump(slot, now);
@@ -28,10 +33,17 @@ impl Shard {
     }
 
     pub(super) fn on_pubrec(&mut self, id: ConnId, ack: &Ack<'_>, now: Now) {
-        let Some(slot) = self.session_of(id) else { return };
-        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let Some(slot) = self.session_of(id) else {
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
         let packet_id = ack.packet_id;
-        let known = session.inflight.get(packet_id).filter(|e| e.qos == QoS::ExactlyOnce);
+        let known = session
+            .inflight
+            .get(packet_id)
+            .filter(|e| e.qos == QoS::ExactlyOnce);
         let phase = known.map(|e| e.phase);
         match phase {
             Some(Phase::Sent) if ack.reason.is_error() => {
@@ -39,14 +51,24 @@ impl Shard {
                 self.pump(slot, now);
             }
             Some(Phase::Sent) => self.begin_release(slot, id, packet_id),
-            Some(Phase::Released) => self.send_ack(id, AckKind::Pubrel, packet_id, ReasonCode::Success, ""),
+            Some(Phase::Released) => {
+                self.send_ack(id, AckKind::Pubrel, packet_id, ReasonCode::Success, "")
+            }
             // Its PUBREL leaves when the first PUBREC is durable.
             Some(Phase::Releasing) => {}
             // Not ours, or over: the client is to forget it too [MQTT-4.3.3-4].
             Some(Phase::Waiting | Phase::Unsent) | None if ack.reason.is_error() => {}
             Some(Phase::Waiting | Phase::Unsent) | None => {
-                let v5 = self.conns.get(id).and_then(|c| c.online()).is_some_and(|o| o.version == Version::V5);
-                let reason = if v5 { ReasonCode::PacketIdentifierNotFound } else { ReasonCode::Success };
+                let v5 = self
+                    .conns
+                    .get(id)
+                    .and_then(|c| c.online())
+                    .is_some_and(|o| o.version == Version::V5);
+                let reason = if v5 {
+                    ReasonCode::PacketIdentifierNotFound
+                } else {
+                    ReasonCode::Success
+                };
                 self.send_ack(id, AckKind::Pubrel, packet_id, reason, "");
             }
         }
@@ -54,22 +76,41 @@ impl Shard {
 
     /// From PUBREC on, PUBREL is resent and never PUBLISH; for a durable session once that is durable.
     fn begin_release(&mut self, slot: u32, id: ConnId, packet_id: u16) {
-        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
         let (queue, durable) = (session.queue, session.durable);
         if !durable {
             session.inflight.set_phase(packet_id, Phase::Released);
             return self.send_ack(id, AckKind::Pubrel, packet_id, ReasonCode::Success, "");
         }
         session.inflight.set_phase(packet_id, Phase::Releasing);
-        let item = session.inflight.get(packet_id).and_then(|e| e.item.as_ref());
+        let item = session
+            .inflight
+            .get(packet_id)
+            .and_then(|e| e.item.as_ref());
         let (message, ordinal) = item.map(|i| (i.id, i.ordinal)).unwrap_or_default();
-        self.store(Record::Put(Row::Inflight { queue, packet_id, message, ordinal, released: true }));
-        self.tickets.wait(Waiter::SendPubrel { session: queue, packet_id });
+        self.store(Record::Put(Row::Inflight {
+            queue,
+            packet_id,
+            message,
+            ordinal,
+            released: true,
+        }));
+        self.tickets.wait(Waiter::SendPubrel {
+            session: queue,
+            packet_id,
+        });
     }
 
     pub(super) fn on_pubcomp(&mut self, id: ConnId, ack: &Ack<'_>, now: Now) {
-        let Some(slot) = self.session_of(id) else { return };
-        let known = self.sessions.get(slot).and_then(|s| s.inflight.get(ack.packet_id));
+        let Some(slot) = self.session_of(id) else {
+            return;
+        };
+        let known = self
+            .sessions
+            .get(slot)
+            .and_then(|s| s.inflight.get(ack.packet_id));
         if known.is_some_and(|e| e.phase == Phase::Released) {
             self.finish(slot, ack.packet_id);
             self.pump(slot, now);
@@ -78,18 +119,34 @@ impl Shard {
 
     /// The packet id of an outgoing QoS 2 message is durable: it may be sent.
     pub(crate) fn on_publish_durable(&mut self, queue: QueueId, packet_id: u16, now: Now) {
-        let Some(slot) = self.sessions.of_queue(queue) else { return };
-        let Some(session) = self.sessions.get_mut(slot) else { return };
-        if session.inflight.get(packet_id).is_some_and(|e| e.phase == Phase::Waiting) {
+        let Some(slot) = self.sessions.of_queue(queue) else {
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        if session
+            .inflight
+            .get(packet_id)
+            .is_some_and(|e| e.phase == Phase::Waiting)
+        {
             session.inflight.set_phase(packet_id, Phase::Unsent);
             self.pump(slot, now);
         }
     }
 
     pub(crate) fn on_pubrec_durable(&mut self, queue: QueueId, packet_id: u16) {
-        let Some(slot) = self.sessions.of_queue(queue) else { return };
-        let Some(session) = self.sessions.get_mut(slot) else { return };
-        if session.inflight.get(packet_id).is_none_or(|e| e.phase != Phase::Releasing) {
+        let Some(slot) = self.sessions.of_queue(queue) else {
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        if session
+            .inflight
+            .get(packet_id)
+            .is_none_or(|e| e.phase != Phase::Releasing)
+        {
             return;
         }
         session.inflight.set_phase(packet_id, Phase::Released);
@@ -100,9 +157,13 @@ impl Shard {
 
     /// A delivery is over, for better or worse: id and quota are free, its record settled.
     pub(super) fn finish(&mut self, slot: u32, packet_id: u16) {
-        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
         let (queue, durable) = (session.queue, session.durable);
-        let Some(entry) = session.inflight.complete(packet_id) else { return };
+        let Some(entry) = session.inflight.complete(packet_id) else {
+            return;
+        };
         if durable && entry.qos == QoS::ExactlyOnce {
             self.store(Record::Delete(RowKey::Inflight(queue, packet_id)));
         }

@@ -23,7 +23,10 @@ pub(crate) enum Naming {
 
 impl Aliases {
     pub(crate) fn new(seed: u64) -> Self {
-        Aliases { incoming: Vec::new(), outgoing: message::hash::map(seed) }
+        Aliases {
+            incoming: Vec::new(),
+            outgoing: message::hash::map(seed),
+        }
     }
 
     /// The client says what an alias means from here on. `alias` is within the granted maximum.
@@ -82,7 +85,10 @@ mod tests {
         let mut aliases = Aliases::new(1);
         assert_eq!(aliases.topic(2), None);
         aliases.learn(2, "a");
-        assert_eq!((aliases.topic(2), aliases.topic(1), aliases.topic(0)), (Some("a"), None, None));
+        assert_eq!(
+            (aliases.topic(2), aliases.topic(1), aliases.topic(0)),
+            (Some("a"), None, None)
+        );
         aliases.learn(2, "b");
         assert_eq!(aliases.topic(2), Some("b"));
     }

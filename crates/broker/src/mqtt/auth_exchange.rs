@@ -10,7 +10,12 @@ use mqtt_codec::{Auth, Packet, PropertiesBuf, Property, ReasonCode, Version};
 
 impl Shard {
     /// The only packets that may come while the authenticator is at work.
-    pub(super) fn on_packet_while_authenticating(&mut self, id: ConnId, packet: &Packet<'_>, now: Now) {
+    pub(super) fn on_packet_while_authenticating(
+        &mut self,
+        id: ConnId,
+        packet: &Packet<'_>,
+        now: Now,
+    ) {
         match packet {
             Packet::Auth(auth) => self.on_auth_step(id, auth, now),
             Packet::Disconnect(_) => self.refuse_silently(id, "gave up while authenticating"),
@@ -24,10 +29,16 @@ impl Shard {
 
     /// The client's next word in the exchange that its CONNECT began.
     fn on_auth_step(&mut self, id: ConnId, auth: &Auth<'_>, now: Now) {
-        let Some(conn) = self.conns.get(id) else { return };
-        let State::Authenticating(connecting) = &conn.state else { return };
+        let Some(conn) = self.conns.get(id) else {
+            return;
+        };
+        let State::Authenticating(connecting) = &conn.state else {
+            return;
+        };
         let method = auth.props.authentication_method();
-        if auth.reason != ReasonCode::ContinueAuthentication || method != connecting.method.as_deref() {
+        if auth.reason != ReasonCode::ContinueAuthentication
+            || method != connecting.method.as_deref()
+        {
             // [MQTT-4.12.0-5]
             let why = "AUTH of another method or reason than the exchange's";
             return self.offend(id, ReasonCode::ProtocolError, why, now);
@@ -48,9 +59,13 @@ impl Shard {
 
     /// AUTH of a connected client: it authenticates again, or goes on with that.
     pub(super) fn on_auth_packet(&mut self, id: ConnId, auth: &Auth<'_>, now: Now) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
         let peer = conn.peer;
-        let Some(online) = conn.online_mut() else { return };
+        let Some(online) = conn.online_mut() else {
+            return;
+        };
         let slot = online.session;
         let extra = online.extra();
         let method = auth.props.authentication_method();
@@ -60,12 +75,15 @@ impl Shard {
             _ => None,
         };
         // [MQTT-4.12.1-1]: the method is that of CONNECT, for good.
-        let Some(step) = step.filter(|_| method.is_some() && method == extra.method.as_deref()) else {
+        let Some(step) = step.filter(|_| method.is_some() && method == extra.method.as_deref())
+        else {
             let why = "AUTH that no exchange of this connection's method allows";
             return self.offend(id, ReasonCode::ProtocolError, why, now);
         };
         extra.exchange = Some(step);
-        let Some(session) = self.sessions.get(slot) else { return };
+        let Some(session) = self.sessions.get(slot) else {
+            return;
+        };
         let request = AuthRequest {
             conn: id,
             peer,
@@ -81,7 +99,9 @@ impl Shard {
     }
 
     pub(crate) fn on_auth_reply(&mut self, reply: AuthReply, now: Now) {
-        let Some(conn) = self.conns.get_mut(reply.conn) else { return };
+        let Some(conn) = self.conns.get_mut(reply.conn) else {
+            return;
+        };
         match &mut conn.state {
             State::Authenticating(_) => self.on_connect_auth(reply, now),
             State::Online(_) => self.on_reauthentication(reply, now),
@@ -91,16 +111,23 @@ impl Shard {
 
     fn on_reauthentication(&mut self, reply: AuthReply, now: Now) {
         let id = reply.conn;
-        let Some(online) = self.conns.get_mut(id).and_then(|c| c.online_mut()) else { return };
+        let Some(online) = self.conns.get_mut(id).and_then(|c| c.online_mut()) else {
+            return;
+        };
         let slot = online.session;
-        let Some(step) = online.extra().exchange.take() else { return };
+        let Some(step) = online.extra().exchange.take() else {
+            return;
+        };
         match reply.outcome {
             AuthOutcome::Continue { data } => {
                 online.extra().exchange = Some(step + 1);
                 self.send_auth(id, ReasonCode::ContinueAuthentication, data.as_deref());
             }
             AuthOutcome::Accept { user, data } => {
-                let same = self.sessions.get(slot).is_some_and(|s| s.identity.user == user);
+                let same = self
+                    .sessions
+                    .get(slot)
+                    .is_some_and(|s| s.identity.user == user);
                 if same {
                     self.send_auth(id, ReasonCode::Success, data.as_deref());
                 } else {
@@ -114,7 +141,9 @@ impl Shard {
 
     /// An AUTH packet with the connection's method.
     pub(super) fn send_auth(&mut self, id: ConnId, reason: ReasonCode, data: Option<&[u8]>) {
-        let Some(conn) = self.conns.get(id) else { return };
+        let Some(conn) = self.conns.get(id) else {
+            return;
+        };
         let method = match &conn.state {
             State::Authenticating(connecting) => connecting.method.clone(),
             State::Online(online) => online.extra.as_ref().and_then(|e| e.method.clone()),
@@ -127,6 +156,13 @@ impl Shard {
         if let Some(data) = data {
             props.push(Property::AuthenticationData(data));
         }
-        self.send(id, Version::V5, &Packet::Auth(Auth { reason, props: props.as_props() }));
+        self.send(
+            id,
+            Version::V5,
+            &Packet::Auth(Auth {
+                reason,
+                props: props.as_props(),
+            }),
+        );
     }
 }

@@ -49,7 +49,9 @@ pub(super) fn announce(
     if connecting.wants_response_information
         && let Some(template) = &mqtt.response_information
     {
-        props.push(Property::ResponseInformation(&template.replace("%c", &connecting.client_id)));
+        props.push(Property::ResponseInformation(
+            &template.replace("%c", &connecting.client_id),
+        ));
     }
     if let Some(method) = &connecting.method {
         props.push(Property::AuthenticationMethod(method));
@@ -61,7 +63,11 @@ pub(super) fn announce(
 
 /// The session expiry that is granted: never above the limit [MQTT-3.2.2.3.2].
 pub(super) fn granted_expiry(asked_s: u32, max_s: u32) -> u32 {
-    if max_s == NEVER { asked_s } else { asked_s.min(max_s) }
+    if max_s == NEVER {
+        asked_s
+    } else {
+        asked_s.min(max_s)
+    }
 }
 
 /// The keep alive that is used. Only an MQTT 5 client can be told another one than it asked for.

@@ -67,7 +67,11 @@ fn connecting(connect: &Connect<'_>) -> Connecting {
         version: connect.version,
         clean: connect.clean,
         keep_alive_s: connect.keep_alive,
-        expiry_s: if v5 { props.session_expiry_interval().unwrap_or(0) } else { v3_expiry },
+        expiry_s: if v5 {
+            props.session_expiry_interval().unwrap_or(0)
+        } else {
+            v3_expiry
+        },
         receive_maximum: props.receive_maximum().unwrap_or(u16::MAX),
         max_packet: props.maximum_packet_size().unwrap_or(u32::MAX),
         alias_maximum: props.topic_alias_maximum().unwrap_or(0),
@@ -89,10 +93,20 @@ impl Shard {
         let version = connect.version;
         if let Some(redirect) = self.settings.mqtt.redirect.clone() {
             let permanent = redirect.permanent;
-            let reason = if permanent { ReasonCode::ServerMoved } else { ReasonCode::UseAnotherServer };
+            let reason = if permanent {
+                ReasonCode::ServerMoved
+            } else {
+                ReasonCode::UseAnotherServer
+            };
             let mut props = PropertiesBuf::new();
             props.push(Property::ServerReference(&redirect.server_reference));
-            return self.refuse_with(id, version, reason, "clients are sent to another server", props.as_props());
+            return self.refuse_with(
+                id,
+                version,
+                reason,
+                "clients are sent to another server",
+                props.as_props(),
+            );
         }
         if let Err((reason, why)) = self.check_connect(connect) {
             return self.refuse(id, version, reason, &why);
@@ -102,7 +116,9 @@ impl Shard {
             connecting.client_id = self.assign_client_id();
             connecting.assigned = true;
         }
-        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
         let request = AuthRequest {
             conn: id,
             peer: conn.peer,
@@ -124,7 +140,10 @@ impl Shard {
         let (limits, mqtt) = (&self.settings.limits, &self.settings.mqtt);
         let v5 = connect.version == Version::V5;
         if connect.client_id.len() > limits.max_client_id_bytes {
-            let why = format!("client id of {} bytes is longer than the limit", connect.client_id.len());
+            let why = format!(
+                "client id of {} bytes is longer than the limit",
+                connect.client_id.len()
+            );
             return Err((ReasonCode::ClientIdentifierNotValid, why));
         }
         // [MQTT-3.1.3-8]: without clean session a v3 client must name itself; 3.1 clients always.
@@ -133,18 +152,29 @@ impl Shard {
             let why = "an empty client id needs MQTT 3.1.1 or 5, and in 3.1.1 a clean session";
             return Err((ReasonCode::ClientIdentifierNotValid, why.into()));
         }
-        let Some(will) = &connect.will else { return Ok(()) };
+        let Some(will) = &connect.will else {
+            return Ok(());
+        };
         message::topic::check(will.topic, limits.max_topic_bytes)
             .map_err(|e| (ReasonCode::TopicNameInvalid, format!("will topic: {e}")))?;
         if qos::neutral(will.qos) > mqtt.maximum_qos {
-            return Err((ReasonCode::QosNotSupported, "will QoS above the maximum".into()));
+            return Err((
+                ReasonCode::QosNotSupported,
+                "will QoS above the maximum".into(),
+            ));
         }
         if will.retain && !mqtt.retain_available {
-            return Err((ReasonCode::RetainNotSupported, "retained wills are switched off".into()));
+            return Err((
+                ReasonCode::RetainNotSupported,
+                "retained wills are switched off".into(),
+            ));
         }
         let text = will.props.payload_format_indicator() == Some(true);
         if text && std::str::from_utf8(will.payload).is_err() {
-            return Err((ReasonCode::PayloadFormatInvalid, "will payload is not UTF-8".into()));
+            return Err((
+                ReasonCode::PayloadFormatInvalid,
+                "will payload is not UTF-8".into(),
+            ));
         }
         Ok(())
     }
@@ -163,9 +193,13 @@ impl Shard {
     /// The authenticator has answered about a client that is not online yet.
     pub(super) fn on_connect_auth(&mut self, reply: AuthReply, now: Now) {
         let id = reply.conn;
-        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
         let peer = conn.peer;
-        let State::Authenticating(connecting) = &mut conn.state else { return };
+        let State::Authenticating(connecting) = &mut conn.state else {
+            return;
+        };
         match reply.outcome {
             AuthOutcome::Continue { data } => {
                 connecting.step += 1;
@@ -178,15 +212,25 @@ impl Shard {
             }
             AuthOutcome::Accept { user, data } => {
                 connecting.auth_data = data;
-                let identity = Identity { user, client_id: (*connecting.client_id).into() };
+                let identity = Identity {
+                    user,
+                    client_id: (*connecting.client_id).into(),
+                };
                 let (version, will) = (connecting.version, connecting.will.as_ref());
                 let allowed = will.is_none_or(|w| {
                     authorize(&self.settings.policy, &identity, Action::Publish, &w.topic)
                 });
                 if !allowed {
-                    return self.refuse(id, version, ReasonCode::NotAuthorized, "may not publish its will");
+                    return self.refuse(
+                        id,
+                        version,
+                        ReasonCode::NotAuthorized,
+                        "may not publish its will",
+                    );
                 }
-                let State::Authenticating(connecting) = std::mem::replace(&mut conn.state, State::Closing) else {
+                let State::Authenticating(connecting) =
+                    std::mem::replace(&mut conn.state, State::Closing)
+                else {
                     return;
                 };
                 let home = self.shared.home_of(&connecting.client_id);
@@ -195,7 +239,13 @@ impl Shard {
                     return;
                 }
                 let (partial, last_heard) = (std::mem::take(&mut conn.partial), conn.last_heard);
-                let handoff = Handoff { peer, identity, connecting, partial, last_heard };
+                let handoff = Handoff {
+                    peer,
+                    identity,
+                    connecting,
+                    partial,
+                    last_heard,
+                };
                 self.forget_conn(id);
                 self.out.moves.push((id, home, Box::new(handoff)));
             }
@@ -205,7 +255,9 @@ impl Shard {
     /// A CONNECT that could not be decoded.
     pub(super) fn on_bad_connect(&mut self, id: ConnId, body: &[u8], error: &DecodeError) {
         // The level byte follows the protocol name; without it nothing can be answered.
-        let name_len = body.first_chunk::<2>().map(|b| usize::from(u16::from_be_bytes(*b)));
+        let name_len = body
+            .first_chunk::<2>()
+            .map(|b| usize::from(u16::from_be_bytes(*b)));
         let level = name_len.and_then(|n| body.get(n + 2)).map(|l| l & 0x7F);
         let why = error.to_string();
         match (error, level) {
@@ -225,20 +277,33 @@ impl Shard {
         self.refuse_with(id, version, reason, why, Properties::EMPTY);
     }
 
-    fn refuse_with(&mut self, id: ConnId, version: Version, reason: ReasonCode, why: &str, props: Properties<'_>) {
+    fn refuse_with(
+        &mut self,
+        id: ConnId,
+        version: Version,
+        reason: ReasonCode,
+        why: &str,
+        props: Properties<'_>,
+    ) {
         self.send_refusal(id, version, reason, props);
         self.refuse_silently(id, why);
     }
 
     /// Close without a word: what came was not MQTT, or its version has no word for it.
     pub(super) fn refuse_silently(&mut self, id: ConnId, why: &str) {
-        let Some(conn) = self.conns.get(id) else { return };
+        let Some(conn) = self.conns.get(id) else {
+            return;
+        };
         let client = match &conn.state {
             State::Authenticating(connecting) => Some(connecting.client_id.clone()),
             _ => None,
         };
         self.stats.refused += 1;
-        self.out.events.push(LogEvent::Refused { client, peer: conn.peer, why: why.into() });
+        self.out.events.push(LogEvent::Refused {
+            client,
+            peer: conn.peer,
+            why: why.into(),
+        });
         self.start_closing(id);
     }
 }

@@ -58,14 +58,26 @@ fn replayed(session: &Session, content: &Content<'_>, copy: &Copy<'_>) -> bool {
         return false;
     }
     let durable = session.durable;
-    let barrier = if durable { session.subscriptions.barrier_of(copy.mark) } else { copy.mark };
+    let barrier = if durable {
+        session.subscriptions.barrier_of(copy.mark)
+    } else {
+        copy.mark
+    };
     content.retained_version <= barrier
 }
 
 impl Shard {
     /// Gives one copy of a message to a session of this shard.
-    pub(crate) fn deliver(&mut self, slot: u32, content: &mut Content<'_>, copy: &Copy<'_>, now: Now) {
-        let Some(session) = self.sessions.get(slot) else { return };
+    pub(crate) fn deliver(
+        &mut self,
+        slot: u32,
+        content: &mut Content<'_>,
+        copy: &Copy<'_>,
+        now: Now,
+    ) {
+        let Some(session) = self.sessions.get(slot) else {
+            return;
+        };
         if replayed(session, content, copy) {
             return self.settle(copy.id, copy.ordinal);
         }
@@ -82,7 +94,13 @@ impl Shard {
         }
     }
 
-    fn deliver_at_most_once(&mut self, slot: u32, content: &mut Content<'_>, copy: &Copy<'_>, now: Now) {
+    fn deliver_at_most_once(
+        &mut self,
+        slot: u32,
+        content: &mut Content<'_>,
+        copy: &Copy<'_>,
+        now: Now,
+    ) {
         let Some(id) = self.sessions.get(slot).and_then(Session::live) else {
             return self.stats.drop(Drop::Offline);
         };
@@ -90,16 +108,25 @@ impl Shard {
         if unread > self.settings.limits.max_outbox_bytes {
             return self.stats.drop(Drop::SlowConsumer);
         }
-        let sending =
-            Sending { qos: QoS::AtMostOnce, retain: copy.retain, dup: false, packet_id: 0, ids: copy.ids };
+        let sending = Sending {
+            qos: QoS::AtMostOnce,
+            retain: copy.retain,
+            dup: false,
+            packet_id: 0,
+            ids: copy.ids,
+        };
         self.transmit(id, content, &sending, now);
     }
 
     fn deliver_assured(&mut self, slot: u32, content: &mut Content<'_>, copy: &Copy<'_>, now: Now) {
         let max_outbox = self.settings.limits.max_outbox_bytes;
-        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
         let live = session.live();
-        let unread = live.and_then(|id| self.conns.get(id)).map_or(0, |c| c.outbox.len());
+        let unread = live
+            .and_then(|id| self.conns.get(id))
+            .map_or(0, |c| c.outbox.len());
         let open = session.inflight.has_room()
             && session.inflight.unsent() == 0
             && session.backlog.is_empty()
@@ -117,9 +144,16 @@ impl Shard {
         // A volatile session can neither resend nor settle: the message itself is not kept.
         let keep = session.durable || copy.held.is_some();
         let item = keep.then(|| queued(content, copy));
-        let packet_id = session.inflight.push(Phase::Sent, qos::wire(copy.qos), item);
-        let sending =
-            Sending { qos: copy.qos, retain: copy.retain, dup: false, packet_id, ids: copy.ids };
+        let packet_id = session
+            .inflight
+            .push(Phase::Sent, qos::wire(copy.qos), item);
+        let sending = Sending {
+            qos: copy.qos,
+            retain: copy.retain,
+            dup: false,
+            packet_id,
+            ids: copy.ids,
+        };
         if self.transmit(id, content, &sending, now) == Sent::TooLarge {
             self.finish(slot, packet_id);
         }
@@ -127,26 +161,54 @@ impl Shard {
 
     /// Gives a packet id to a QoS 2 message of a durable session; it is sent once that is durable.
     pub(super) fn begin_exactly_once(&mut self, slot: u32, item: Queued) {
-        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
         let (queue, message, ordinal) = (session.queue, item.id, item.ordinal);
         let held = item.held;
-        let packet_id = session.inflight.push(Phase::Waiting, mqtt_codec::QoS::ExactlyOnce, Some(item));
+        let packet_id =
+            session
+                .inflight
+                .push(Phase::Waiting, mqtt_codec::QoS::ExactlyOnce, Some(item));
         if held.is_some() && message != MessageId(0) {
-            self.store(Record::Assign { id: message, ordinal, to: queue });
+            self.store(Record::Assign {
+                id: message,
+                ordinal,
+                to: queue,
+            });
         }
-        self.store(Record::Put(Row::Inflight { queue, packet_id, message, ordinal, released: false }));
-        self.tickets.wait(Waiter::SendPublish { session: queue, packet_id });
+        self.store(Record::Put(Row::Inflight {
+            queue,
+            packet_id,
+            message,
+            ordinal,
+            released: false,
+        }));
+        self.tickets.wait(Waiter::SendPublish {
+            session: queue,
+            packet_id,
+        });
     }
 
     /// Puts a message into a session's queue, within its limits.
     pub(super) fn enqueue(&mut self, slot: u32, item: Queued, now: Now) {
         let limits = &self.settings.limits;
         let (max_messages, max_bytes) = (limits.max_queued_messages, limits.max_queued_bytes);
-        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
         let queue = session.queue;
         // What a group hands out is bounded by the group's window, not by this queue.
-        let max_messages = if item.held.is_some() { usize::MAX } else { max_messages };
-        let max_bytes = if item.held.is_some() { u64::MAX } else { max_bytes };
+        let max_messages = if item.held.is_some() {
+            usize::MAX
+        } else {
+            max_messages
+        };
+        let max_bytes = if item.held.is_some() {
+            u64::MAX
+        } else {
+            max_bytes
+        };
         match session.backlog.push(item, max_messages, max_bytes) {
             Ok(charge) => {
                 self.queued_charge += charge;
@@ -157,10 +219,20 @@ impl Shard {
     }
 
     /// Writes one PUBLISH into the client's outbox.
-    pub(super) fn transmit(&mut self, id: ConnId, content: &mut Content<'_>, sending: &Sending<'_>, now: Now) -> Sent {
+    pub(super) fn transmit(
+        &mut self,
+        id: ConnId,
+        content: &mut Content<'_>,
+        sending: &Sending<'_>,
+        now: Now,
+    ) -> Sent {
         let seed = self.shared.seed;
-        let Some(conn) = self.conns.get_mut(id) else { return Sent::No };
-        let crate::conn::State::Online(online) = &mut conn.state else { return Sent::No };
+        let Some(conn) = self.conns.get_mut(id) else {
+            return Sent::No;
+        };
+        let crate::conn::State::Online(online) = &mut conn.state else {
+            return Sent::No;
+        };
         let v5 = online.version == Version::V5;
         let naming = name(online, content.topic, seed);
         let (topic, alias) = match naming {
@@ -176,12 +248,20 @@ impl Shard {
             packet_id: sending.packet_id,
             payload: content.payload,
             forward: content.forward,
-            expiry: if v5 { content.remaining_s(now.ms) } else { None },
+            expiry: if v5 {
+                content.remaining_s(now.ms)
+            } else {
+                None
+            },
             alias,
             subscription_ids: if v5 { sending.ids } else { &[] },
         };
         let out = conn.outbox.tail(&mut self.pool);
-        if content.layouts.write(out, online.version, &packet, online.max_packet).is_err() {
+        if content
+            .layouts
+            .write(out, online.version, &packet, online.max_packet)
+            .is_err()
+        {
             if let (Naming::Introduce(_), Some(extra)) = (naming, &mut online.extra)
                 && let Some(aliases) = &mut extra.aliases
             {
@@ -204,6 +284,9 @@ fn name(online: &mut Online, topic: &str, seed: u64) -> Naming {
         return Naming::Full;
     }
     let max = online.alias_maximum;
-    let aliases = online.extra().aliases.get_or_insert_with(|| super::alias::Aliases::new(seed));
+    let aliases = online
+        .extra()
+        .aliases
+        .get_or_insert_with(|| super::alias::Aliases::new(seed));
     aliases.name(topic, max)
 }

@@ -9,10 +9,19 @@ use mqtt_codec::{Disconnect, ReasonCode, Version};
 impl Shard {
     /// DISCONNECT from the client. [MQTT-3.14]
     pub(super) fn on_disconnect(&mut self, id: ConnId, packet: &Disconnect<'_>, now: Now) {
-        let Some(slot) = self.conns.get(id).and_then(|c| c.online()).map(|o| o.session) else { return };
+        let Some(slot) = self
+            .conns
+            .get(id)
+            .and_then(|c| c.online())
+            .map(|o| o.session)
+        else {
+            return;
+        };
         if let Some(expiry_s) = packet.props.session_expiry_interval() {
             let max_s = self.settings.limits.max_session_expiry_s;
-            let Some(session) = self.sessions.get_mut(slot) else { return };
+            let Some(session) = self.sessions.get_mut(slot) else {
+                return;
+            };
             if session.expiry_s == 0 && expiry_s > 0 {
                 // [MQTT-3.14.2-2]
                 let why = "a session expiry of 0 can't be raised by DISCONNECT";
@@ -29,7 +38,9 @@ impl Shard {
 
     /// A client broke the protocol, or a limit: it is told (MQTT 5) and closed [MQTT-4.13.1-1].
     pub(crate) fn offend(&mut self, id: ConnId, reason: ReasonCode, why: &str, now: Now) {
-        let Some(conn) = self.conns.get(id) else { return };
+        let Some(conn) = self.conns.get(id) else {
+            return;
+        };
         match &conn.state {
             State::Fresh => self.refuse_silently(id, why),
             State::Authenticating(connecting) => {
@@ -51,7 +62,9 @@ impl Shard {
 
     /// Nothing more is read from this connection; it closes once its outbox is written.
     pub(crate) fn start_closing(&mut self, id: ConnId) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
         conn.state = State::Closing;
         conn.partial = Vec::new();
         let at = std::mem::take(&mut conn.timer_at);
@@ -63,7 +76,9 @@ impl Shard {
 
     /// The CONNECT deadline or the keep alive of a connection.
     pub(crate) fn on_conn_timer(&mut self, id: ConnId, now: Now) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
         conn.timer_at = 0;
         match &conn.state {
             State::Fresh => self.refuse_silently(id, "no CONNECT within the limit connect_timeout"),
@@ -75,7 +90,12 @@ impl Shard {
                 if due > now.ms || conn.held_back {
                     self.set_conn_timer(id, due.max(now.ms + 1000));
                 } else {
-                    self.offend(id, ReasonCode::KeepAliveTimeout, "silent for one and a half keep alives", now);
+                    self.offend(
+                        id,
+                        ReasonCode::KeepAliveTimeout,
+                        "silent for one and a half keep alives",
+                        now,
+                    );
                 }
             }
             _ => {}
@@ -84,7 +104,9 @@ impl Shard {
 
     /// Sets the one timer of a connection; 0 for none.
     pub(crate) fn set_conn_timer(&mut self, id: ConnId, at: u64) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
         let before = std::mem::replace(&mut conn.timer_at, at);
         if before != 0 {
             self.timers.cancel(before, Timer::Conn(id));

@@ -12,7 +12,9 @@ const PUBLISH: u8 = 3;
 
 impl Shard {
     pub(crate) fn take_bytes(&mut self, id: ConnId, bytes: &[u8], now: Now) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
         conn.last_heard = now.ms;
         if matches!(conn.state, State::Closing) {
             return;
@@ -32,7 +34,9 @@ impl Shard {
         if rest.is_empty() {
             return;
         }
-        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
         if !matches!(conn.state, State::Closing) {
             conn.partial.extend_from_slice(rest);
             self.bound_partial(id);
@@ -42,7 +46,9 @@ impl Shard {
     /// While a client may not be heard (authentication, CONNACK pending), little is kept for it.
     fn bound_partial(&mut self, id: ConnId) {
         let max = self.settings.limits.max_packet_size_before_auth as usize;
-        let Some(conn) = self.conns.get(id) else { return };
+        let Some(conn) = self.conns.get(id) else {
+            return;
+        };
         let pending = conn.online().is_none_or(|o| o.opening.is_some());
         if pending && conn.partial.len() >= max {
             self.stop_reading(id);
@@ -51,13 +57,17 @@ impl Shard {
 
     /// Goes on with what was kept. `grace` publishes are admitted whatever the load.
     pub(crate) fn consume_partial(&mut self, id: ConnId, grace: u32, now: Now) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
         if conn.partial.is_empty() {
             return;
         }
         let mut bytes = std::mem::take(&mut conn.partial);
         let used = self.consume(id, &bytes, grace, now);
-        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
         if used >= bytes.len() || matches!(conn.state, State::Closing) {
             self.pool.give(bytes);
             return;
@@ -71,7 +81,9 @@ impl Shard {
     fn consume(&mut self, id: ConnId, bytes: &[u8], mut grace: u32, now: Now) -> usize {
         let mut at = 0;
         loop {
-            let Some((version, max)) = self.expects(id) else { return at };
+            let Some((version, max)) = self.expects(id) else {
+                return at;
+            };
             let rest = bytes.get(at..).unwrap_or_default();
             let Some(first) = rest.first() else { return at };
             if version.is_none() && *first != CONNECT {
@@ -102,12 +114,16 @@ impl Shard {
     /// the largest size. `None`: nothing for now, or for good.
     fn expects(&self, id: ConnId) -> Option<(Option<Version>, u32)> {
         let limits = &self.settings.limits;
-        let before = limits.max_packet_size_before_auth.min(limits.max_packet_size);
+        let before = limits
+            .max_packet_size_before_auth
+            .min(limits.max_packet_size);
         let conn = self.conns.get(id)?;
         match &conn.state {
             State::Fresh => Some((None, before)),
             State::Authenticating(c) if c.step > 0 => Some((Some(c.version), before)),
-            State::Online(o) if o.opening.is_none() => Some((Some(o.version), limits.max_packet_size)),
+            State::Online(o) if o.opening.is_none() => {
+                Some((Some(o.version), limits.max_packet_size))
+            }
             _ => None,
         }
     }
@@ -149,7 +165,12 @@ impl Shard {
                 self.offend(id, ReasonCode::ProtocolError, "a second CONNECT", now);
             }
             Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {
-                self.offend(id, ReasonCode::ProtocolError, "a packet that only servers send", now);
+                self.offend(
+                    id,
+                    ReasonCode::ProtocolError,
+                    "a packet that only servers send",
+                    now,
+                );
             }
         }
     }

@@ -58,7 +58,14 @@ fn after(id: u16, n: usize) -> u16 {
 
 impl Default for Inflight {
     fn default() -> Self {
-        Inflight { ring: VecDeque::new(), first: 1, live: 0, unsent: 0, quota: 0, window: 0 }
+        Inflight {
+            ring: VecDeque::new(),
+            first: 1,
+            live: 0,
+            unsent: 0,
+            quota: 0,
+            window: 0,
+        }
     }
 }
 
@@ -104,7 +111,13 @@ impl Inflight {
         self.quota = self.quota.saturating_sub(1);
         self.live += 1;
         self.unsent += usize::from(phase == Phase::Unsent);
-        self.ring.push_back(Some(Entry { phase, qos, dup: false, holds_quota: true, item }));
+        self.ring.push_back(Some(Entry {
+            phase,
+            qos,
+            dup: false,
+            holds_quota: true,
+            item,
+        }));
         id
     }
 
@@ -122,7 +135,10 @@ impl Inflight {
 
     /// Moves an entry to another phase.
     pub(crate) fn set_phase(&mut self, packet_id: u16, phase: Phase) {
-        let Some(entry) = self.index(packet_id).and_then(|at| self.ring.get_mut(at)?.as_mut()) else {
+        let Some(entry) = self
+            .index(packet_id)
+            .and_then(|at| self.ring.get_mut(at)?.as_mut())
+        else {
             return;
         };
         self.unsent -= usize::from(entry.phase == Phase::Unsent);
@@ -135,7 +151,10 @@ impl Inflight {
         if self.unsent == 0 {
             return None;
         }
-        let at = self.ring.iter().position(|e| e.as_ref().is_some_and(|e| e.phase == Phase::Unsent))?;
+        let at = self
+            .ring
+            .iter()
+            .position(|e| e.as_ref().is_some_and(|e| e.phase == Phase::Unsent))?;
         let id = after(self.first, at);
         let entry = self.ring.get_mut(at)?.as_mut()?;
         if !entry.holds_quota {
@@ -182,7 +201,8 @@ impl Inflight {
         let all = std::mem::take(&mut self.ring).into_iter().enumerate();
         self.live = 0;
         self.unsent = 0;
-        all.filter_map(|(at, e)| e.map(|e| (after(first, at), e))).collect()
+        all.filter_map(|(at, e)| e.map(|e| (after(first, at), e)))
+            .collect()
     }
 }
 
@@ -208,7 +228,10 @@ mod tests {
             assert!(id != 0 && id != stuck && seen.insert(id));
             inflight.complete(id);
         }
-        assert!(!inflight.has_room(), "the only free id would be the stuck one");
+        assert!(
+            !inflight.has_room(),
+            "the only free id would be the stuck one"
+        );
         inflight.complete(stuck);
         assert!(inflight.has_room());
         assert_eq!(inflight.push(Phase::Sent, QoS::AtLeastOnce, None), 1);
@@ -223,7 +246,10 @@ mod tests {
         inflight.set_phase(a, Phase::Released);
         inflight.reconnected(2);
         // The PUBREL takes no quota, the PUBLISH does.
-        assert_eq!(inflight.next_unsent().map(|(id, e)| (id, e.dup)), Some((b, true)));
+        assert_eq!(
+            inflight.next_unsent().map(|(id, e)| (id, e.dup)),
+            Some((b, true))
+        );
         assert_eq!(inflight.quota(), 1);
         inflight.complete(a);
         assert_eq!(inflight.quota(), 1, "a released entry held none");

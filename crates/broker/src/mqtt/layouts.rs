@@ -62,18 +62,35 @@ impl Layouts {
             Some(slot) => slot,
             None => {
                 let start = self.bytes.len();
-                let plain = Outgoing { dup: false, packet_id: 1, ..*packet };
+                let plain = Outgoing {
+                    dup: false,
+                    packet_id: 1,
+                    ..*packet
+                };
                 let id_at = mqtt_codec::encode_publish(&mut self.bytes, version, &plain, u32::MAX)?;
-                let slot = Slot { start, end: self.bytes.len(), packet_id_at: id_at };
+                let slot = Slot {
+                    start,
+                    end: self.bytes.len(),
+                    packet_id_at: id_at,
+                };
                 self.slots[at] = Some(slot);
                 slot
             }
         };
         let size = slot.end - slot.start;
         if size > max_packet as usize {
-            return Err(EncodeError::TooLarge { size, max: max_packet });
+            return Err(EncodeError::TooLarge {
+                size,
+                max: max_packet,
+            });
         }
-        paste(out, &self.bytes[slot.start..slot.end], slot.packet_id_at, packet.packet_id, packet.dup);
+        paste(
+            out,
+            &self.bytes[slot.start..slot.end],
+            slot.packet_id_at,
+            packet.packet_id,
+            packet.dup,
+        );
         Ok(())
     }
 }

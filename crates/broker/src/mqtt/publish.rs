@@ -28,7 +28,9 @@ const fn offence(reason: ReasonCode, why: &'static str) -> Offence {
 
 impl Shard {
     pub(super) fn on_publish(&mut self, id: ConnId, publish: &Publish<'_>, now: Now) {
-        let Some(online) = self.conns.get_mut(id).and_then(|c| c.online_mut()) else { return };
+        let Some(online) = self.conns.get_mut(id).and_then(|c| c.online_mut()) else {
+            return;
+        };
         let (slot, version) = (online.session, online.version);
         if publish.qos != QoS::AtMostOnce {
             if publish.qos == QoS::ExactlyOnce && self.is_repeat(id, slot, publish.packet_id) {
@@ -50,7 +52,9 @@ impl Shard {
             }
             return self.acknowledge(id, publish, ReasonCode::PayloadFormatInvalid, why, false);
         }
-        if version == Version::V5 && (publish.topic.is_empty() || publish.props.topic_alias().is_some()) {
+        if version == Version::V5
+            && (publish.topic.is_empty() || publish.props.topic_alias().is_some())
+        {
             return self.publish_by_alias(id, publish, now);
         }
         self.pass_on(id, publish, publish.topic, now);
@@ -60,33 +64,54 @@ impl Shard {
     fn check_publish(&self, id: ConnId, publish: &Publish<'_>) -> Result<(), Offence> {
         let mqtt = &self.settings.mqtt;
         if qos::neutral(publish.qos) > mqtt.maximum_qos {
-            return Err(offence(ReasonCode::QosNotSupported, "QoS above the maximum")); // [MQTT-3.2.2-11]
+            return Err(offence(
+                ReasonCode::QosNotSupported,
+                "QoS above the maximum",
+            )); // [MQTT-3.2.2-11]
         }
         if publish.retain && !mqtt.retain_available {
-            return Err(offence(ReasonCode::RetainNotSupported, "retained messages are switched off"));
+            return Err(offence(
+                ReasonCode::RetainNotSupported,
+                "retained messages are switched off",
+            ));
         }
-        if self.conns.get(id).and_then(|c| c.online()).is_none_or(|o| o.version != Version::V5) {
+        if self
+            .conns
+            .get(id)
+            .and_then(|c| c.online())
+            .is_none_or(|o| o.version != Version::V5)
+        {
             return Ok(());
         }
         if publish.props.subscription_identifier().is_some() {
             // [MQTT-3.3.4-6]
-            return Err(offence(ReasonCode::ProtocolError, "a client's PUBLISH has a subscription identifier"));
+            return Err(offence(
+                ReasonCode::ProtocolError,
+                "a client's PUBLISH has a subscription identifier",
+            ));
         }
         if let Some(topic) = publish.props.response_topic()
             && message::topic::check(topic, self.settings.limits.max_topic_bytes).is_err()
         {
             // [MQTT-3.3.2-14]
-            return Err(offence(ReasonCode::ProtocolError, "the response topic is not a topic name"));
+            return Err(offence(
+                ReasonCode::ProtocolError,
+                "the response topic is not a topic name",
+            ));
         }
         let alias = publish.props.topic_alias();
         match alias {
             Some(alias) if alias == 0 || alias > self.settings.limits.topic_alias_maximum => {
                 // [MQTT-3.3.2-8], [MQTT-3.3.2-9]
-                Err(offence(ReasonCode::TopicAliasInvalid, "topic alias is 0 or above the maximum"))
+                Err(offence(
+                    ReasonCode::TopicAliasInvalid,
+                    "topic alias is 0 or above the maximum",
+                ))
             }
-            None if publish.topic.is_empty() => {
-                Err(offence(ReasonCode::ProtocolError, "neither a topic nor a topic alias"))
-            }
+            None if publish.topic.is_empty() => Err(offence(
+                ReasonCode::ProtocolError,
+                "neither a topic nor a topic alias",
+            )),
             _ => Ok(()),
         }
     }
@@ -94,10 +119,20 @@ impl Shard {
     /// A QoS 2 packet id that is known: answered again, passed on never. A repeat whose record is not
     /// durable yet joins its ticket.
     fn is_repeat(&mut self, id: ConnId, slot: u32, packet_id: u16) -> bool {
-        let known = self.sessions.get(slot).and_then(|s| s.received.ticket(packet_id));
+        let known = self
+            .sessions
+            .get(slot)
+            .and_then(|s| s.received.ticket(packet_id));
         let Some(ticket) = known else { return false };
         let wait = !self.tickets.is_durable(ticket);
-        self.acknowledge_as(id, AckKind::Pubrec, packet_id, ReasonCode::Success, wait, false);
+        self.acknowledge_as(
+            id,
+            AckKind::Pubrec,
+            packet_id,
+            ReasonCode::Success,
+            wait,
+            false,
+        );
         true
     }
 
@@ -108,10 +143,18 @@ impl Shard {
 
     fn publish_by_alias(&mut self, id: ConnId, publish: &Publish<'_>, now: Now) {
         let seed = self.shared.seed;
-        let Some(online) = self.conns.get_mut(id).and_then(|c| c.online_mut()) else { return };
-        let Some(alias) = publish.props.topic_alias() else { return };
+        let Some(online) = self.conns.get_mut(id).and_then(|c| c.online_mut()) else {
+            return;
+        };
+        let Some(alias) = publish.props.topic_alias() else {
+            return;
+        };
         // Taken out while the message is passed on; nobody else sets it meanwhile.
-        let mut aliases = online.extra().aliases.take().unwrap_or_else(|| Aliases::new(seed));
+        let mut aliases = online
+            .extra()
+            .aliases
+            .take()
+            .unwrap_or_else(|| Aliases::new(seed));
         let max = self.settings.limits.max_topic_bytes;
         if !publish.topic.is_empty() && message::topic::check(publish.topic, max).is_ok() {
             aliases.learn(alias, publish.topic);
@@ -131,11 +174,18 @@ impl Shard {
     }
 
     fn pass_on(&mut self, id: ConnId, publish: &Publish<'_>, topic: &str, now: Now) {
-        let Some(online) = self.conns.get(id).and_then(|c| c.online()) else { return };
+        let Some(online) = self.conns.get(id).and_then(|c| c.online()) else {
+            return;
+        };
         let slot = online.session;
-        let Some(session) = self.sessions.get(slot) else { return };
+        let Some(session) = self.sessions.get(slot) else {
+            return;
+        };
         let (queue, durable) = (session.queue, session.durable);
-        let publisher = Publisher { session: slot, class: session.class };
+        let publisher = Publisher {
+            session: slot,
+            class: session.class,
+        };
         let mut scratch = std::mem::take(&mut self.forward_scratch);
         let source = Source {
             topic,
@@ -143,7 +193,10 @@ impl Shard {
             forward: mqtt_codec::forwardable(publish.props, &mut scratch),
             qos: qos::neutral(publish.qos),
             retain: publish.retain,
-            expires_at: publish.props.message_expiry_interval().map(|s| now.after_s(s)),
+            expires_at: publish
+                .props
+                .message_expiry_interval()
+                .map(|s| now.after_s(s)),
             origin: queue,
         };
         let exactly_once = publish.qos == QoS::ExactlyOnce;
@@ -157,7 +210,9 @@ impl Shard {
     }
 
     fn remember_received(&mut self, slot: u32, packet_id: u16, published: Published) {
-        let Published::Done { recorded, .. } = published else { return };
+        let Published::Done { recorded, .. } = published else {
+            return;
+        };
         let ticket = if recorded { self.tickets.latest() } else { 0 };
         if let Some(session) = self.sessions.get_mut(slot) {
             session.received.insert(packet_id, ticket);
@@ -165,9 +220,16 @@ impl Shard {
     }
 
     fn answer(&mut self, id: ConnId, publish: &Publish<'_>, published: Published, now: Now) {
-        let v5 = self.conns.get(id).and_then(|c| c.online()).is_some_and(|o| o.version == Version::V5);
+        let v5 = self
+            .conns
+            .get(id)
+            .and_then(|c| c.online())
+            .is_some_and(|o| o.version == Version::V5);
         match published {
-            Published::Done { receivers, recorded } => {
+            Published::Done {
+                receivers,
+                recorded,
+            } => {
                 self.stats.published += 1;
                 let reason = match receivers {
                     false if v5 => ReasonCode::NoMatchingSubscribers,
@@ -194,7 +256,11 @@ impl Shard {
     /// A message that is dropped: MQTT 5 is told so, MQTT 3 has no word for it and is acknowledged
     /// [MQTT-3.3.5-2].
     fn decline(&mut self, id: ConnId, publish: &Publish<'_>, reason: ReasonCode, why: &str) {
-        let v5 = self.conns.get(id).and_then(|c| c.online()).is_some_and(|o| o.version == Version::V5);
+        let v5 = self
+            .conns
+            .get(id)
+            .and_then(|c| c.online())
+            .is_some_and(|o| o.version == Version::V5);
         if v5 {
             self.acknowledge(id, publish, reason, why, false);
         } else {
@@ -203,13 +269,22 @@ impl Shard {
     }
 
     /// PUBACK or PUBREC; nothing at QoS 0. `wait`: only once what was recorded is durable.
-    fn acknowledge(&mut self, id: ConnId, publish: &Publish<'_>, reason: ReasonCode, text: &str, wait: bool) {
+    fn acknowledge(
+        &mut self,
+        id: ConnId,
+        publish: &Publish<'_>,
+        reason: ReasonCode,
+        text: &str,
+        wait: bool,
+    ) {
         let kind = match publish.qos {
             QoS::AtMostOnce => return,
             QoS::AtLeastOnce => AckKind::Puback,
             QoS::ExactlyOnce => AckKind::Pubrec,
         };
-        let Some(online) = self.conns.get_mut(id).and_then(|c| c.online_mut()) else { return };
+        let Some(online) = self.conns.get_mut(id).and_then(|c| c.online_mut()) else {
+            return;
+        };
         let v3 = online.version != Version::V5;
         online.unacknowledged = online.unacknowledged.saturating_add(1);
         let ends_publish = v3 || kind == AckKind::Puback || reason.is_error();
@@ -233,7 +308,16 @@ impl Shard {
         ends_publish: bool,
     ) {
         if wait || self.must_wait(conn) {
-            self.wait_for(conn, Waiter::Ack { conn, kind, packet_id, reason, ends_publish });
+            self.wait_for(
+                conn,
+                Waiter::Ack {
+                    conn,
+                    kind,
+                    packet_id,
+                    reason,
+                    ends_publish,
+                },
+            );
         } else {
             self.send_ack(conn, kind, packet_id, reason, "");
             self.publish_ended(conn, ends_publish);
@@ -250,9 +334,13 @@ impl Shard {
     /// PUBREL: the id is forgotten; PUBCOMP once that is durable. An unknown id is no offence: the
     /// client may have missed our PUBCOMP [MQTT-4.3.3-12].
     pub(super) fn on_pubrel(&mut self, id: ConnId, ack: &Ack<'_>) {
-        let Some(online) = self.conns.get(id).and_then(|c| c.online()) else { return };
+        let Some(online) = self.conns.get(id).and_then(|c| c.online()) else {
+            return;
+        };
         let (slot, v5) = (online.session, online.version == Version::V5);
-        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
         let (queue, durable): (QueueId, bool) = (session.queue, session.durable);
         let known = session.received.remove(ack.packet_id);
         if known && durable {
@@ -262,6 +350,13 @@ impl Shard {
             false if v5 => ReasonCode::PacketIdentifierNotFound,
             _ => ReasonCode::Success,
         };
-        self.acknowledge_as(id, AckKind::Pubcomp, ack.packet_id, reason, known && durable, v5 && known);
+        self.acknowledge_as(
+            id,
+            AckKind::Pubcomp,
+            ack.packet_id,
+            reason,
+            known && durable,
+            v5 && known,
+        );
     }
 }

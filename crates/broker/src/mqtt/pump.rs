@@ -8,8 +8,8 @@ use super::deliver::{Sending, Sent};
 use super::inflight::Phase;
 use super::qos;
 use super::session::Session;
-use crate::content::Content;
 use crate::conn::ConnId;
+use crate::content::Content;
 use crate::queue::Queued;
 use crate::shard::Shard;
 use crate::stats::Drop;
@@ -31,8 +31,12 @@ impl Shard {
 
     /// Sends one message that has a packet id already. False where there is none to be sent.
     fn send_unsent(&mut self, slot: u32, id: ConnId, now: Now) -> bool {
-        let Some(session) = self.sessions.get_mut(slot) else { return false };
-        let Some((packet_id, entry)) = session.inflight.next_unsent() else { return false };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return false;
+        };
+        let Some((packet_id, entry)) = session.inflight.next_unsent() else {
+            return false;
+        };
         let (dup, item) = (entry.dup, entry.item.clone());
         let Some(item) = item else { return true };
         // An expired message whose delivery has begun is sent again all the same [MQTT-4.3.3-7].
@@ -42,11 +46,15 @@ impl Shard {
 
     /// Gives the oldest queued message a packet id. False where there is none, or no room for it.
     fn send_queued(&mut self, slot: u32, id: ConnId, now: Now) -> bool {
-        let Some(session) = self.sessions.get_mut(slot) else { return false };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return false;
+        };
         if session.inflight.unsent() > 0 || !session.inflight.has_room() {
             return false;
         }
-        let Some((item, charge)) = session.backlog.pop() else { return false };
+        let Some((item, charge)) = session.backlog.pop() else {
+            return false;
+        };
         let (queue, durable) = (session.queue, session.durable);
         self.release_charge(charge);
         let reason = if item.message.expired(now.ms) {
@@ -66,20 +74,38 @@ impl Shard {
             self.begin_exactly_once(slot, item);
             return true;
         }
-        let Some(session) = self.sessions.get_mut(slot) else { return false };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return false;
+        };
         let keep = (durable || item.held.is_some()).then(|| item.clone());
-        let packet_id = session.inflight.push(Phase::Sent, qos::wire(item.qos), keep);
+        let packet_id = session
+            .inflight
+            .push(Phase::Sent, qos::wire(item.qos), keep);
         self.transmit_queued(slot, id, &item, packet_id, false, now);
         true
     }
 
-    fn transmit_queued(&mut self, slot: u32, id: ConnId, item: &Queued, packet_id: u16, dup: bool, now: Now) {
+    fn transmit_queued(
+        &mut self,
+        slot: u32,
+        id: ConnId,
+        item: &Queued,
+        packet_id: u16,
+        dup: bool,
+        now: Now,
+    ) {
         let mut props = std::mem::take(&mut self.props_scratch);
         crate::props::forward(&item.message, &mut props);
         let layouts = std::mem::take(&mut self.layouts);
         let forward = props.as_props();
         let mut content = Content::of(&item.message, forward.raw(), layouts);
-        let sending = Sending { qos: item.qos, retain: item.retain, dup, packet_id, ids: &item.ids };
+        let sending = Sending {
+            qos: item.qos,
+            retain: item.retain,
+            dup,
+            packet_id,
+            ids: &item.ids,
+        };
         let sent = self.transmit(id, &mut content, &sending, now);
         self.layouts = content.layouts;
         self.layouts.reset();

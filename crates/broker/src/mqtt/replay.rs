@@ -10,7 +10,7 @@ use crate::fan_out::Copy;
 use crate::retained::Scan;
 use crate::shard::Shard;
 use crate::time::Now;
-use message::{Message, MessageId, QoS, QueueId};
+use message::{Message, MessageId, QoS};
 use mqtt_codec::SubOptions;
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ const STEP: usize = 256;
 
 pub(crate) struct Replay {
     pub filter: Box<str>,
-    /// The last topic that was looked at.
-    pub after: Option<Box<str>>,
+    /// The topic to go on with; `None` before the first step.
+    pub from: Option<Box<str>>,
     /// Values above this version come live.
     pub version: u64,
     pub options: SubOptions,
@@ -30,8 +30,11 @@ pub(crate) struct Replay {
 impl Shard {
     /// The session may have replays to get on with.
     pub(super) fn start_replays(&mut self, slot: u32) {
-        let Some(session) = self.sessions.get(slot) else { return };
-        if session.replays.is_some() && session.live().is_some() {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        let wanted = !session.replays.is_empty() && session.live().is_some();
+        if wanted && !std::mem::replace(&mut session.replaying, true) {
             self.replaying.push_back(session.queue);
         }
     }
@@ -39,48 +42,67 @@ impl Shard {
     /// One step for each session that is waiting for one. Called once a turn.
     pub(crate) fn step_replays(&mut self, now: Now) {
         for _ in 0..self.replaying.len() {
-            let Some(queue) = self.replaying.pop_front() else { return };
-            if self.step_replay(queue, now) {
-                self.replaying.push_back(queue);
+            let Some(queue) = self.replaying.pop_front() else {
+                return;
+            };
+            let Some(slot) = self.sessions.of_queue(queue) else {
+                continue;
+            };
+            if let Some(session) = self.sessions.get_mut(slot) {
+                session.replaying = false;
+            }
+            // A client that is slow is come back to when it has taken what it has.
+            if self.takes_replay(slot) {
+                self.step_replay(slot, now);
+                self.resume_replay(slot);
             }
         }
     }
 
-    /// True where there is more to do at once. A client that is slow is come back to when it has
-    /// taken what it has: see `resume_replay`.
-    fn step_replay(&mut self, queue: QueueId, now: Now) -> bool {
-        let Some(slot) = self.sessions.of_queue(queue) else { return false };
-        if !self.takes_replay(slot) {
-            return false;
-        }
-        let Some(session) = self.sessions.get_mut(slot) else { return false };
-        let Some(replay) = session.replays.as_mut().and_then(|r| r.pop_front()) else {
-            session.replays = None;
-            return false;
+    /// Sends the next few of the session's oldest replay.
+    fn step_replay(&mut self, slot: u32, now: Now) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
         };
+        if session.replays.is_empty() {
+            return;
+        }
+        let mut replay = session.replays.remove(0);
         let mut found = Vec::new();
         let scan = self.shared.read_retained(|tree| {
-            tree.scan(&replay.filter, replay.after.as_deref(), replay.version, STEP, &mut found)
+            let from = replay.from.as_deref();
+            tree.scan(&replay.filter, from, replay.version, STEP, &mut found)
         });
+        replay.from = match scan {
+            Scan::Done => None,
+            Scan::More(cursor) => Some(cursor),
+        };
         for message in found {
+            if !self.takes_replay(slot) {
+                // It goes on with this one.
+                replay.from = Some(message.topic.clone());
+                break;
+            }
             self.replay_one(slot, &replay, &message, now);
         }
-        let Some(session) = self.sessions.get_mut(slot) else { return false };
-        if let Scan::More(cursor) = scan {
-            let rest = Replay { after: Some(cursor), ..replay };
-            session.replays.get_or_insert_default().push_front(rest);
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        if replay.from.is_some() {
+            session.replays.insert(0, replay);
+        } else if session.replays.is_empty() {
+            session.replays = Vec::new();
         }
-        let done = session.replays.as_ref().is_none_or(|r| r.is_empty());
-        if done {
-            session.replays = None;
-        }
-        !done
     }
 
     /// True while the client can take more: SUBACK is out, its window open, its outbox short.
     fn takes_replay(&self, slot: u32) -> bool {
-        let Some(session) = self.sessions.get(slot) else { return false };
-        let Some(conn) = session.live().and_then(|id| self.conns.get(id)) else { return false };
+        let Some(session) = self.sessions.get(slot) else {
+            return false;
+        };
+        let Some(conn) = session.live().and_then(|id| self.conns.get(id)) else {
+            return false;
+        };
         self.tickets.is_durable(conn.last_ticket)
             && session.backlog.is_empty()
             && conn.outbox.len() <= self.settings.limits.max_outbox_bytes / 2
@@ -88,14 +110,16 @@ impl Shard {
 
     /// The client has taken something: its replays may go on.
     pub(crate) fn resume_replay(&mut self, slot: u32) {
-        let waiting = self.sessions.get(slot).is_some_and(|s| s.replays.is_some());
-        if waiting && self.takes_replay(slot) {
+        let session = self.sessions.get(slot);
+        if session.is_some_and(|s| !s.replays.is_empty()) && self.takes_replay(slot) {
             self.start_replays(slot);
         }
     }
 
     fn replay_one(&mut self, slot: u32, replay: &Replay, message: &Arc<Message>, now: Now) {
-        let Some(session) = self.sessions.get(slot) else { return };
+        let Some(session) = self.sessions.get(slot) else {
+            return;
+        };
         let own = replay.options.no_local && message.origin == session.queue;
         if message.expired(now.ms) || own || !self.may_read(slot, &message.topic) {
             return;

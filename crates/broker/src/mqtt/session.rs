@@ -13,7 +13,6 @@ use crate::conn::ConnId;
 use crate::queue::Backlog;
 use message::{Map, QueueId};
 use slab::Slab;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Session expiry interval that means "never" [MQTT-3.1.2.11.2].
@@ -40,7 +39,9 @@ pub(crate) struct Session {
     pub ends_at: u64,
     pub will_at: u64,
     /// Retained messages that new subscriptions are still owed.
-    pub replays: Option<Box<VecDeque<Replay>>>,
+    pub replays: Vec<Replay>,
+    /// It is in the shard's list of sessions with replays to be stepped.
+    pub replaying: bool,
 }
 
 impl Session {
@@ -104,6 +105,8 @@ impl Sessions {
 
     /// All sessions, in slot order.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut Session)> {
-        self.slots.iter_mut().map(|(slot, session)| (slot as u32, session))
+        self.slots
+            .iter_mut()
+            .map(|(slot, session)| (slot as u32, session))
     }
 }

@@ -30,7 +30,10 @@ impl Shard {
         let client = (*session.identity.client_id).into();
         self.release_charge(held.1);
         self.shared.loads[usize::from(self.id)].fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
-        self.out.events.push(LogEvent::Disconnected { client, why: why.into() });
+        self.out.events.push(LogEvent::Disconnected {
+            client,
+            why: why.into(),
+        });
         if was_ready {
             self.announce_presence(slot, false);
         }
@@ -45,10 +48,13 @@ impl Shard {
 
     /// The session is without a connection from now on: its expiry counts [MQTT-3.1.2.11.2].
     fn set_session_end(&mut self, slot: u32, now: Now) {
-        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
         if session.expiry_s != NEVER {
             session.ends_at = now.after_s(session.expiry_s);
-            self.timers.set(session.ends_at, Timer::Session(session.queue));
+            self.timers
+                .set(session.ends_at, Timer::Session(session.queue));
         }
         let row = session_row(session, Some(now.unix_ms));
         self.store(Record::Put(row));
@@ -56,7 +62,9 @@ impl Shard {
 
     /// The connection has gone. `say_will`: without a goodbye, so that its will is due.
     pub(crate) fn lose(&mut self, id: ConnId, why: &str, say_will: bool, now: Now) {
-        let Some(slot) = self.detach(id, why, now) else { return };
+        let Some(slot) = self.detach(id, why, now) else {
+            return;
+        };
         if say_will {
             self.start_will(slot, now);
         } else {
@@ -71,9 +79,12 @@ impl Shard {
     pub(super) fn end_session(&mut self, slot: u32, now: Now) {
         self.send_will(slot, now);
         self.unsubscribe_all(slot);
-        let Some(mut session) = self.sessions.remove(slot) else { return };
+        let Some(mut session) = self.sessions.remove(slot) else {
+            return;
+        };
         if session.ends_at != 0 {
-            self.timers.cancel(session.ends_at, Timer::Session(session.queue));
+            self.timers
+                .cancel(session.ends_at, Timer::Session(session.queue));
         }
         self.classes.leave(session.class);
         for (_, entry) in session.inflight.drain() {
@@ -94,7 +105,10 @@ impl Shard {
     /// never does [MQTT-4.8.2-4], [MQTT-4.8.2-5].
     fn abandon(&mut self, queue: message::QueueId, entry: Entry) {
         let Some(item) = entry.item else { return };
-        let begun = matches!(entry.phase, Phase::Sent | Phase::Releasing | Phase::Released) || entry.dup;
+        let begun = matches!(
+            entry.phase,
+            Phase::Sent | Phase::Releasing | Phase::Released
+        ) || entry.dup;
         if item.qos == QoS::ExactlyOnce && begun {
             self.settle(item.id, item.ordinal);
             self.served(queue, item.held);
@@ -116,9 +130,15 @@ impl Shard {
 
     /// Timers of sessions.
     pub(crate) fn on_session_timer(&mut self, timer: Timer, now: Now) {
-        let (Timer::Session(queue) | Timer::Will(queue)) = timer else { return };
-        let Some(slot) = self.sessions.of_queue(queue) else { return };
-        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let (Timer::Session(queue) | Timer::Will(queue)) = timer else {
+            return;
+        };
+        let Some(slot) = self.sessions.of_queue(queue) else {
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
         match timer {
             Timer::Session(_) if session.conn.is_none() => {
                 session.ends_at = 0;

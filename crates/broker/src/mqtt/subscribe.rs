@@ -24,12 +24,19 @@ struct Wanted<'a> {
 
 impl Shard {
     pub(super) fn on_subscribe(&mut self, id: ConnId, packet: &Subscribe<'_>, now: Now) {
-        let Some(online) = self.conns.get(id).and_then(|c| c.online()) else { return };
+        let Some(online) = self.conns.get(id).and_then(|c| c.online()) else {
+            return;
+        };
         let (slot, version) = (online.session, online.version);
         let sub_id = packet.props.subscription_identifier();
         if sub_id.is_some() && !self.settings.mqtt.subscription_identifiers {
             let why = "subscription identifiers are switched off";
-            return self.offend(id, ReasonCode::SubscriptionIdentifiersNotSupported, why, now);
+            return self.offend(
+                id,
+                ReasonCode::SubscriptionIdentifiersNotSupported,
+                why,
+                now,
+            );
         }
         // What closes the connection is looked for first, so that nothing is done by halves.
         for (filter, options) in packet.filters() {
@@ -42,7 +49,12 @@ impl Shard {
         let mut stored = false;
         for (at, (filter, options)) in packet.filters().enumerate() {
             let shared = SharedFilter::parse(filter).ok().flatten();
-            let wanted = Wanted { filter, shared, options, id: sub_id };
+            let wanted = Wanted {
+                filter,
+                shared,
+                options,
+                id: sub_id,
+            };
             let code = match self.check_wanted(slot, &wanted, at) {
                 Ok(()) => {
                     stored |= durable;
@@ -64,11 +76,23 @@ impl Shard {
     }
 
     /// SUBACK or UNSUBACK: at once, or when the records before it are durable.
-    pub(super) fn reply_when_durable(&mut self, id: ConnId, version: Version, packet: &Packet<'_>, wait: bool) {
+    pub(super) fn reply_when_durable(
+        &mut self,
+        id: ConnId,
+        version: Version,
+        packet: &Packet<'_>,
+        wait: bool,
+    ) {
         if wait || self.must_wait(id) {
             let mut bytes = Vec::new();
             if mqtt_codec::encode(packet, version, &mut bytes).is_ok() {
-                self.wait_for(id, Waiter::Bytes { conn: id, bytes: bytes.into_boxed_slice() });
+                self.wait_for(
+                    id,
+                    Waiter::Bytes {
+                        conn: id,
+                        bytes: bytes.into_boxed_slice(),
+                    },
+                );
             }
         } else {
             self.send(id, version, packet);
@@ -76,13 +100,21 @@ impl Shard {
     }
 
     /// Offences against the protocol itself.
-    fn check_form(&self, filter: &str, options: SubOptions, version: Version) -> Result<(), (ReasonCode, String)> {
+    fn check_form(
+        &self,
+        filter: &str,
+        options: SubOptions,
+        version: Version,
+    ) -> Result<(), (ReasonCode, String)> {
         let max = self.settings.limits.max_topic_bytes;
         let v5 = version == Version::V5;
         let shared = SharedFilter::parse(filter);
         if v5 && options.no_local && matches!(shared, Ok(Some(_))) {
             // [MQTT-3.8.3-4]
-            return Err((ReasonCode::ProtocolError, "No Local on a shared subscription".into()));
+            return Err((
+                ReasonCode::ProtocolError,
+                "No Local on a shared subscription".into(),
+            ));
         }
         let form = shared.and_then(|s| pattern::check_mqtt(s.map_or(filter, |s| s.filter), max));
         match form {
@@ -95,10 +127,14 @@ impl Shard {
     /// Why a filter is not granted.
     fn check_wanted(&self, slot: u32, wanted: &Wanted<'_>, at: usize) -> Result<(), ReasonCode> {
         let (limits, mqtt) = (&self.settings.limits, &self.settings.mqtt);
-        let Some(session) = self.sessions.get(slot) else { return Err(ReasonCode::UnspecifiedError) };
-        let shared = SharedFilter::parse(wanted.filter).map_err(|_| ReasonCode::TopicFilterInvalid)?;
+        let Some(session) = self.sessions.get(slot) else {
+            return Err(ReasonCode::UnspecifiedError);
+        };
+        let shared =
+            SharedFilter::parse(wanted.filter).map_err(|_| ReasonCode::TopicFilterInvalid)?;
         let filter = shared.map_or(wanted.filter, |s| s.filter);
-        pattern::check_mqtt(filter, limits.max_topic_bytes).map_err(|_| ReasonCode::TopicFilterInvalid)?;
+        pattern::check_mqtt(filter, limits.max_topic_bytes)
+            .map_err(|_| ReasonCode::TopicFilterInvalid)?;
         if shared.is_some() && !mqtt.shared_subscriptions {
             return Err(ReasonCode::SharedSubscriptionsNotSupported);
         }
@@ -110,7 +146,12 @@ impl Shard {
         if at >= limits.max_filters_per_subscribe || (is_new && full) {
             return Err(ReasonCode::QuotaExceeded);
         }
-        if !authorize(&self.settings.policy, &session.identity, Action::Subscribe, filter) {
+        if !authorize(
+            &self.settings.policy,
+            &session.identity,
+            Action::Subscribe,
+            filter,
+        ) {
             return Err(ReasonCode::NotAuthorized);
         }
         Ok(())
@@ -119,8 +160,13 @@ impl Shard {
     /// Enters one subscription everywhere; the granted QoS. Interest first, retained messages after.
     fn subscribe(&mut self, slot: u32, wanted: &Wanted<'_>) -> u8 {
         let maximum = qos::wire(self.settings.mqtt.maximum_qos);
-        let options = SubOptions { qos: wanted.options.qos.min(maximum), ..wanted.options };
-        let Some(session) = self.sessions.get_mut(slot) else { return 0x80 };
+        let options = SubOptions {
+            qos: wanted.options.qos.min(maximum),
+            ..wanted.options
+        };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return 0x80;
+        };
         let is_new = !session.subscriptions.contains(wanted.filter);
         let seq = session.subscriptions.put(wanted.filter, options, wanted.id);
         let (queue, durable) = (session.queue, session.durable);
@@ -159,7 +205,9 @@ impl Shard {
         seq: u64,
         is_new: bool,
     ) {
-        let Some(session) = self.sessions.get(slot) else { return };
+        let Some(session) = self.sessions.get(slot) else {
+            return;
+        };
         let (queue, durable, here) = (session.queue, session.durable, self.id);
         let subscription = routing::Subscription {
             queue,
@@ -171,11 +219,13 @@ impl Shard {
             mark: if durable { seq } else { 0 },
         };
         if durable {
-            self.shared.write_table(|table| table.subscribe(filter, subscription));
+            self.shared
+                .write_table(|table| table.subscribe(filter, subscription));
         } else {
             self.local.subscribe(filter, subscription);
             if is_new {
-                self.shared.write_table(|table| table.add_volatile(filter, here));
+                self.shared
+                    .write_table(|table| table.add_volatile(filter, here));
             }
         }
         self.shared.interest.changed(filter);
@@ -183,9 +233,18 @@ impl Shard {
 
     /// Notes which retained messages the client is owed. Live copies of what the replay will bring
     /// are left out, for a new subscription.
-    fn begin_replay(&mut self, slot: u32, filter: &str, options: SubOptions, id: Option<u32>, is_new: bool) {
+    fn begin_replay(
+        &mut self,
+        slot: u32,
+        filter: &str,
+        options: SubOptions,
+        id: Option<u32>,
+        is_new: bool,
+    ) {
         let version = self.shared.read_retained(|tree| tree.version());
-        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
         let queue = session.queue;
         if is_new && version > 0 {
             session.subscriptions.set_barrier(filter, version);
@@ -194,13 +253,27 @@ impl Shard {
             }
         }
         if version > 0 {
-            let replay = Replay { filter: filter.into(), after: None, version, options, id };
-            session.replays.get_or_insert_default().push_back(replay);
+            let replay = Replay {
+                filter: filter.into(),
+                from: None,
+                version,
+                options,
+                id,
+            };
+            session.replays.push(replay);
         }
     }
 
-    fn join_group(&mut self, slot: u32, shared: SharedFilter<'_>, options: SubOptions, id: Option<u32>) {
-        let Some(session) = self.sessions.get(slot) else { return };
+    fn join_group(
+        &mut self,
+        slot: u32,
+        shared: SharedFilter<'_>,
+        options: SubOptions,
+        id: Option<u32>,
+    ) {
+        let Some(session) = self.sessions.get(slot) else {
+            return;
+        };
         let member = Member {
             queue: session.queue,
             shard: self.id,
@@ -218,7 +291,12 @@ impl Shard {
     }
 
     /// A group has other members than before: routes are stale, and its home must know.
-    pub(super) fn group_changed(&mut self, filter: &str, home: message::ShardId, group: message::QueueId) {
+    pub(super) fn group_changed(
+        &mut self,
+        filter: &str,
+        home: message::ShardId,
+        group: message::QueueId,
+    ) {
         self.shared.interest.changed(filter);
         if home == self.id {
             self.changed_groups.push(group);
@@ -229,7 +307,9 @@ impl Shard {
 
     /// The session's memberships count, or don't: its client has come or gone.
     pub(super) fn announce_presence(&mut self, slot: u32, online: bool) {
-        let Some(session) = self.sessions.get(slot) else { return };
+        let Some(session) = self.sessions.get(slot) else {
+            return;
+        };
         let queue = session.queue;
         let filters: Vec<Box<str>> = session
             .subscriptions
@@ -238,7 +318,9 @@ impl Shard {
             .map(|s| s.filter.clone())
             .collect();
         for filter in filters {
-            let Ok(Some(shared)) = SharedFilter::parse(&filter) else { continue };
+            let Ok(Some(shared)) = SharedFilter::parse(&filter) else {
+                continue;
+            };
             let group = self.shared.write_table(|table| {
                 table.set_online(shared.group, shared.filter, queue, online);
                 table.group(shared.group, shared.filter)

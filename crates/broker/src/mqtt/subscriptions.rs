@@ -36,7 +36,9 @@ impl Subscriptions {
     pub(crate) fn put(&mut self, filter: &str, options: SubOptions, id: Option<u32>) -> u64 {
         match self.find(filter) {
             Ok(at) => {
-                let Some(known) = self.list.get_mut(at) else { return 0 };
+                let Some(known) = self.list.get_mut(at) else {
+                    return 0;
+                };
                 known.options = options;
                 known.id = id;
                 known.seq
@@ -47,7 +49,16 @@ impl Subscriptions {
                 if self.list.capacity() == self.list.len() {
                     self.list.reserve_exact(1 + self.list.len() / 2);
                 }
-                self.list.insert(at, Subscription { filter: filter.into(), options, id, seq, barrier: 0 });
+                self.list.insert(
+                    at,
+                    Subscription {
+                        filter: filter.into(),
+                        options,
+                        id,
+                        seq,
+                        barrier: 0,
+                    },
+                );
                 seq
             }
         }
@@ -67,7 +78,10 @@ impl Subscriptions {
 
     /// The barrier of the subscription that routing tables know by `seq`; 0 for one that has gone.
     pub(crate) fn barrier_of(&self, seq: u64) -> u64 {
-        self.list.iter().find(|s| s.seq == seq).map_or(0, |s| s.barrier)
+        self.list
+            .iter()
+            .find(|s| s.seq == seq)
+            .map_or(0, |s| s.barrier)
     }
 
     pub(crate) fn len(&self) -> usize {

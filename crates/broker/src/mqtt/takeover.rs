@@ -22,14 +22,20 @@ impl Shard {
         let Some(slot) = self.sessions.of_client(&connecting.client_id) else {
             return Ok(None);
         };
-        let Some(session) = self.sessions.get(slot) else { return Ok(None) };
+        let Some(session) = self.sessions.get(slot) else {
+            return Ok(None);
+        };
         if session.identity.user != identity.user {
             return Err("the client id belongs to a session of another user");
         }
         // A session that ends with its connection ends with the takeover as well [MQTT-3.1.2.11.2].
         let resume = !connecting.clean && session.durable && session.expiry_s > 0;
         if let Some(old) = session.conn {
-            self.send_disconnect(old, ReasonCode::SessionTakenOver, "another connection uses this client id");
+            self.send_disconnect(
+                old,
+                ReasonCode::SessionTakenOver,
+                "another connection uses this client id",
+            );
             self.detach(old, "taken over by another connection", now);
             self.start_closing(old);
             self.will_at_takeover(slot, resume, now);
@@ -41,7 +47,9 @@ impl Shard {
             self.end_session(slot, now);
             return Ok(None);
         }
-        let Some(session) = self.sessions.get_mut(slot) else { return Ok(None) };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return Ok(None);
+        };
         let ends_at = std::mem::take(&mut session.ends_at);
         let queue = session.queue;
         if ends_at != 0 {
@@ -52,7 +60,11 @@ impl Shard {
 
     /// The old connection's will: sent, unless it has a delay and the session goes on.
     fn will_at_takeover(&mut self, slot: u32, resume: bool, now: Now) {
-        let delay_s = self.sessions.get(slot).and_then(|s| s.will.as_ref()).map_or(0, |w| w.delay_s);
+        let delay_s = self
+            .sessions
+            .get(slot)
+            .and_then(|s| s.will.as_ref())
+            .map_or(0, |w| w.delay_s);
         if resume && delay_s > 0 {
             self.drop_will(slot);
         } else {

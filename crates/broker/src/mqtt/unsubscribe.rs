@@ -9,8 +9,15 @@ use message::record::{Record, RowKey};
 use mqtt_codec::{Packet, ReasonCode, Suback, Unsubscribe, Version};
 
 impl Shard {
-    pub(super) fn on_unsubscribe(&mut self, id: ConnId, packet: &Unsubscribe<'_>, now: crate::time::Now) {
-        let Some(online) = self.conns.get(id).and_then(|c| c.online()) else { return };
+    pub(super) fn on_unsubscribe(
+        &mut self,
+        id: ConnId,
+        packet: &Unsubscribe<'_>,
+        now: crate::time::Now,
+    ) {
+        let Some(online) = self.conns.get(id).and_then(|c| c.online()) else {
+            return;
+        };
         let (slot, version) = (online.session, online.version);
         let max = self.settings.limits.max_topic_bytes;
         let mut codes = Vec::new();
@@ -32,37 +39,49 @@ impl Shard {
             };
             codes.push(reason as u8);
         }
-        let codes = if version == Version::V5 { codes.as_slice() } else { &[] };
+        let codes = if version == Version::V5 {
+            codes.as_slice()
+        } else {
+            &[]
+        };
         let props = mqtt_codec::Properties::EMPTY;
-        let packet = Packet::Unsuback(Suback { packet_id: packet.packet_id, props, codes });
+        let packet = Packet::Unsuback(Suback {
+            packet_id: packet.packet_id,
+            props,
+            codes,
+        });
         self.reply_when_durable(id, version, &packet, stored);
     }
 
     /// Takes out one subscription, everywhere. False where there is none.
     fn unsubscribe(&mut self, slot: u32, filter: &str) -> bool {
-        let Some(session) = self.sessions.get_mut(slot) else { return false };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return false;
+        };
         if session.subscriptions.remove(filter).is_none() {
             return false;
         }
-        if let Some(replays) = &mut session.replays {
-            replays.retain(|r| *r.filter != *filter);
-        }
+        session.replays.retain(|r| *r.filter != *filter);
         let (queue, durable, here) = (session.queue, session.durable, self.id);
         if durable {
             self.store(Record::Delete(RowKey::Subscription(queue, filter.into())));
         }
         if let Ok(Some(shared)) = SharedFilter::parse(filter) {
-            let left = self.shared.write_table(|table| table.leave(shared.group, shared.filter, queue));
+            let left = self
+                .shared
+                .write_table(|table| table.leave(shared.group, shared.filter, queue));
             if let Some(left) = left {
                 self.group_changed(shared.filter, left.home, left.queue);
             }
             return true;
         }
         if durable {
-            self.shared.write_table(|table| table.unsubscribe(filter, queue));
+            self.shared
+                .write_table(|table| table.unsubscribe(filter, queue));
         } else {
             self.local.unsubscribe(filter, queue);
-            self.shared.write_table(|table| table.remove_volatile(filter, here));
+            self.shared
+                .write_table(|table| table.remove_volatile(filter, here));
         }
         self.shared.interest.changed(filter);
         true
@@ -70,8 +89,14 @@ impl Shard {
 
     /// The session ends: nobody is to find it any more. Its record goes as a whole, by its session's.
     pub(super) fn unsubscribe_all(&mut self, slot: u32) {
-        let Some(session) = self.sessions.get(slot) else { return };
-        let filters: Vec<Box<str>> = session.subscriptions.iter().map(|s| s.filter.clone()).collect();
+        let Some(session) = self.sessions.get(slot) else {
+            return;
+        };
+        let filters: Vec<Box<str>> = session
+            .subscriptions
+            .iter()
+            .map(|s| s.filter.clone())
+            .collect();
         for filter in filters {
             self.unsubscribe(slot, &filter);
         }

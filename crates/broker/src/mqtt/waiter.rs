@@ -9,7 +9,13 @@ use mqtt_codec::{AckKind, ReasonCode};
 pub(crate) enum Waiter {
     /// Acknowledge a client's packet. `ends_publish` where this ends one of its QoS 1 or 2 publishes
     /// as far as the receive maximum is concerned.
-    Ack { conn: ConnId, kind: AckKind, packet_id: u16, reason: ReasonCode, ends_publish: bool },
+    Ack {
+        conn: ConnId,
+        kind: AckKind,
+        packet_id: u16,
+        reason: ReasonCode,
+        ends_publish: bool,
+    },
     /// An encoded SUBACK or UNSUBACK.
     Bytes { conn: ConnId, bytes: Box<[u8]> },
     /// The session behind a CONNECT is durable: CONNACK, then what waits for the client.

@@ -22,7 +22,13 @@ use mqtt_codec::{AckKind, Connack, Packet, PropertiesBuf, ReasonCode, Version};
 
 impl Shard {
     /// An authenticated client has reached its home.
-    pub(crate) fn begin_session(&mut self, id: ConnId, connecting: Box<Connecting>, identity: Identity, now: Now) {
+    pub(crate) fn begin_session(
+        &mut self,
+        id: ConnId,
+        connecting: Box<Connecting>,
+        identity: Identity,
+        now: Now,
+    ) {
         let version = connecting.version;
         let emitted = self.tickets.latest();
         let known = match self.settle_predecessor(&connecting, &identity, now) {
@@ -30,14 +36,24 @@ impl Shard {
             Err(why) => return self.refuse(id, version, ReasonCode::NotAuthorized, why),
         };
         if known.is_none() && self.sessions.len() >= self.settings.limits.max_sessions {
-            return self.refuse(id, version, ReasonCode::QuotaExceeded, "the limit max_sessions is reached");
+            return self.refuse(
+                id,
+                version,
+                ReasonCode::QuotaExceeded,
+                "the limit max_sessions is reached",
+            );
         }
         let session_present = known.is_some();
-        let expiry_s = granted_expiry(connecting.expiry_s, self.settings.limits.max_session_expiry_s);
+        let expiry_s = granted_expiry(
+            connecting.expiry_s,
+            self.settings.limits.max_session_expiry_s,
+        );
         let slot = known.unwrap_or_else(|| self.new_session(identity, expiry_s > 0));
         let mut connecting = connecting;
         let will = connecting.will.take();
-        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
         session.expiry_s = expiry_s;
         session.durable |= expiry_s > 0;
         session.conn = Some(id);
@@ -47,7 +63,8 @@ impl Shard {
             self.store(Record::Put(row));
         }
         self.set_will(slot, will);
-        let wait = self.sessions.get(slot).is_some_and(|s| s.durable) || self.ended_durable_since(emitted);
+        let wait =
+            self.sessions.get(slot).is_some_and(|s| s.durable) || self.ended_durable_since(emitted);
         self.attach(id, slot, connecting, session_present, expiry_s, now);
         if wait {
             self.wait_for(id, Waiter::Welcome { conn: id });
@@ -79,7 +96,8 @@ impl Shard {
             will: None,
             ends_at: 0,
             will_at: 0,
-            replays: None,
+            replays: Vec::new(),
+            replaying: false,
         })
     }
 
@@ -95,12 +113,20 @@ impl Shard {
     ) {
         let settings = &self.settings;
         let v5 = connecting.version == Version::V5;
-        let keep_alive_s = granted_keep_alive(connecting.keep_alive_s, v5, settings.mqtt.max_keep_alive_s);
-        let alias_maximum = connecting.alias_maximum.min(settings.limits.topic_alias_maximum_outgoing);
+        let keep_alive_s =
+            granted_keep_alive(connecting.keep_alive_s, v5, settings.mqtt.max_keep_alive_s);
+        let alias_maximum = connecting
+            .alias_maximum
+            .min(settings.limits.topic_alias_maximum_outgoing);
         let extra = connecting.method.clone().map(|method| {
-            Box::new(Extra { method: Some(method), ..Extra::default() })
+            Box::new(Extra {
+                method: Some(method),
+                ..Extra::default()
+            })
         });
-        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
         conn.state = State::Online(Online {
             session,
             version: connecting.version,
@@ -109,32 +135,64 @@ impl Shard {
             alias_maximum,
             unacknowledged: 0,
             problem_information: connecting.problem_information,
-            opening: Some(Box::new(Opening { connecting, session_present, keep_alive_s, expiry_s })),
+            opening: Some(Box::new(Opening {
+                connecting,
+                session_present,
+                keep_alive_s,
+                expiry_s,
+            })),
             extra,
         });
         let silence_ms = u64::from(keep_alive_s) * 1500;
         self.shared.loads[usize::from(self.id)].fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        self.set_conn_timer(id, if silence_ms == 0 { 0 } else { now.ms + silence_ms });
+        self.set_conn_timer(
+            id,
+            if silence_ms == 0 {
+                0
+            } else {
+                now.ms + silence_ms
+            },
+        );
     }
 
     /// The session is durable: CONNACK, then all that was waiting for the client.
     pub(crate) fn welcome(&mut self, id: ConnId, now: Now) {
-        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
         let peer = conn.peer;
-        let Some(online) = conn.online_mut() else { return };
+        let Some(online) = conn.online_mut() else {
+            return;
+        };
         let (slot, version) = (online.session, online.version);
-        let Some(opening) = online.opening.take() else { return };
+        let Some(opening) = online.opening.take() else {
+            return;
+        };
         let connecting = &opening.connecting;
         let mut props = PropertiesBuf::new();
         if version == Version::V5 {
-            announce(&mut props, &self.settings, connecting, opening.expiry_s, opening.keep_alive_s);
+            announce(
+                &mut props,
+                &self.settings,
+                connecting,
+                opening.expiry_s,
+                opening.keep_alive_s,
+            );
         }
         // MQTT 3.1 has no session present flag.
         let session_present = opening.session_present && version != Version::V31;
-        let packet = Packet::Connack(Connack { session_present, code: 0, props: props.as_props() });
+        let packet = Packet::Connack(Connack {
+            session_present,
+            code: 0,
+            props: props.as_props(),
+        });
         self.send(id, version, &packet);
-        let window = connecting.receive_maximum.min(self.settings.limits.max_inflight);
-        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let window = connecting
+            .receive_maximum
+            .min(self.settings.limits.max_inflight);
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
         session.ready = true;
         session.inflight.reconnected(window);
         let releases = session.inflight.in_phase(Phase::Released);

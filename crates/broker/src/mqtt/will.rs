@@ -42,12 +42,19 @@ impl Will {
 impl Shard {
     /// The session has a new connection with this will, or none.
     pub(super) fn set_will(&mut self, slot: u32, will: Option<Box<Will>>) {
-        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
         let queue = session.queue;
         let had = session.will.is_some();
         let record = will.as_ref().map(|will| {
             let (message, delay_s) = (Arc::new(will.message(queue)), will.delay_s);
-            Record::Put(Row::Will { queue, message, delay_s, due_at_ms: None })
+            Record::Put(Row::Will {
+                queue,
+                message,
+                delay_s,
+                due_at_ms: None,
+            })
         });
         session.will = will;
         if let Some(record) = record {
@@ -59,7 +66,9 @@ impl Shard {
 
     /// No will is to be sent: the client said goodbye, or is back in time.
     pub(super) fn drop_will(&mut self, slot: u32) {
-        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
         let at = std::mem::take(&mut session.will_at);
         let queue = session.queue;
         if session.will.take().is_some() {
@@ -72,7 +81,9 @@ impl Shard {
 
     /// The connection is gone: the will is due now, or after its delay.
     pub(super) fn start_will(&mut self, slot: u32, now: Now) {
-        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
         let Some(will) = &session.will else { return };
         let (asked_s, queue) = (will.delay_s, session.queue);
         let delay_s = asked_s.min(session.expiry_s);
@@ -83,18 +94,30 @@ impl Shard {
         session.will_at = now.after_s(delay_s);
         self.timers.set(session.will_at, Timer::Will(queue));
         let due_at_ms = Some(now.unix_ms + u64::from(delay_s) * 1000);
-        self.store(Record::Put(Row::Will { queue, message, delay_s: asked_s, due_at_ms }));
+        self.store(Record::Put(Row::Will {
+            queue,
+            message,
+            delay_s: asked_s,
+            due_at_ms,
+        }));
     }
 
     /// Publishes the will, if there is one, and forgets it.
     pub(super) fn send_will(&mut self, slot: u32, now: Now) {
-        let Some(session) = self.sessions.get_mut(slot) else { return };
-        let Some(will) = session.will.take() else { return };
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        let Some(will) = session.will.take() else {
+            return;
+        };
         let (queue, at) = (session.queue, std::mem::take(&mut session.will_at));
         if at != 0 {
             self.timers.cancel(at, Timer::Will(queue));
         }
-        let publisher = Publisher { session: slot, class: session.class };
+        let publisher = Publisher {
+            session: slot,
+            class: session.class,
+        };
         let mut props = std::mem::take(&mut self.props_scratch);
         crate::props::forward(&will.message(queue), &mut props);
         let source = Source {

@@ -3,7 +3,7 @@
 //! Owned by a session. The charge of what waits is reported to the caller, who keeps the node's
 //! total; nothing here drops a message silently.
 
-use message::{Message, MessageId, QoS, ShardId, QueueId};
+use message::{Message, MessageId, QoS, QueueId, ShardId};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -42,7 +42,12 @@ pub(crate) struct Backlog {
 
 impl Backlog {
     /// Appends; gives it back where the limits are met.
-    pub(crate) fn push(&mut self, item: Queued, max_messages: usize, max_bytes: u64) -> Result<u64, Queued> {
+    pub(crate) fn push(
+        &mut self,
+        item: Queued,
+        max_messages: usize,
+        max_bytes: u64,
+    ) -> Result<u64, Queued> {
         let charge = item.message.charge();
         if self.line.len() >= max_messages || self.bytes.saturating_add(charge) > max_bytes {
             return Err(item);
@@ -72,7 +77,11 @@ impl Backlog {
             let mut taken = Vec::new();
             let mut kept = VecDeque::new();
             for item in self.line.drain(..) {
-                if wanted(&item) { taken.push(item) } else { kept.push_back(item) }
+                if wanted(&item) {
+                    taken.push(item)
+                } else {
+                    kept.push_back(item)
+                }
             }
             (taken, kept)
         };

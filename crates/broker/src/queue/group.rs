@@ -42,7 +42,14 @@ pub(crate) struct Group {
 impl Group {
     pub(crate) fn new(members: Arc<[Member]>) -> Self {
         let held = vec![0; members.len()];
-        Group { members, held, line: VecDeque::new(), bytes: 0, arrivals: 0, next: 0 }
+        Group {
+            members,
+            held,
+            line: VecDeque::new(),
+            bytes: 0,
+            arrivals: 0,
+            next: 0,
+        }
     }
 
     /// The members have changed; counts of those who stay are kept.
@@ -67,7 +74,12 @@ impl Group {
         max: (usize, u64),
     ) -> Result<u64, GroupItem> {
         self.arrivals += 1;
-        let item = GroupItem { arrival: self.arrivals, message, id, ordinal };
+        let item = GroupItem {
+            arrival: self.arrivals,
+            message,
+            id,
+            ordinal,
+        };
         let charge = item.message.charge();
         if self.line.len() >= max.0 || self.bytes.saturating_add(charge) > max.1 {
             return Err(item);
@@ -103,7 +115,8 @@ impl Group {
         }
         let n = self.members.len();
         let at = (0..n).map(|i| (self.next + i) % n).find(|&i| {
-            self.members.get(i).is_some_and(|m| m.online) && self.held.get(i).is_some_and(|h| *h < window)
+            self.members.get(i).is_some_and(|m| m.online)
+                && self.held.get(i).is_some_and(|h| *h < window)
         })?;
         self.next = (at + 1) % n;
         let member = self.members.get(at)?;
@@ -111,7 +124,14 @@ impl Group {
         let item = self.line.pop_front()?;
         let charge = item.message.charge();
         self.bytes -= charge;
-        Some((Handout { member: member.queue, shard: member.shard, item }, charge))
+        Some((
+            Handout {
+                member: member.queue,
+                shard: member.shard,
+                item,
+            },
+            charge,
+        ))
     }
 
     /// The group ends: what nobody will get, and its charge.

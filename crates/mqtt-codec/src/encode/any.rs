@@ -12,24 +12,48 @@ use crate::{
 
 /// Appends a packet. Properties and reason codes are left out before MQTT 5, and so are subscription options but the
 /// QoS. A CONNECT is encoded for its own version.
-pub fn encode(
-    packet: &Packet<'_>,
-    version: Version,
-    out: &mut Vec<u8>,
-) -> Result<(), EncodeError> {
+pub fn encode(packet: &Packet<'_>, version: Version, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     match packet {
         Packet::Publish(publish) => return encode_any_publish(publish, version, out),
         Packet::Puback(ack) => {
-            return encode_ack(out, version, AckKind::Puback, ack.packet_id, ack.reason, ack.props);
+            return encode_ack(
+                out,
+                version,
+                AckKind::Puback,
+                ack.packet_id,
+                ack.reason,
+                ack.props,
+            );
         }
         Packet::Pubrec(ack) => {
-            return encode_ack(out, version, AckKind::Pubrec, ack.packet_id, ack.reason, ack.props);
+            return encode_ack(
+                out,
+                version,
+                AckKind::Pubrec,
+                ack.packet_id,
+                ack.reason,
+                ack.props,
+            );
         }
         Packet::Pubrel(ack) => {
-            return encode_ack(out, version, AckKind::Pubrel, ack.packet_id, ack.reason, ack.props);
+            return encode_ack(
+                out,
+                version,
+                AckKind::Pubrel,
+                ack.packet_id,
+                ack.reason,
+                ack.props,
+            );
         }
         Packet::Pubcomp(ack) => {
-            return encode_ack(out, version, AckKind::Pubcomp, ack.packet_id, ack.reason, ack.props);
+            return encode_ack(
+                out,
+                version,
+                AckKind::Pubcomp,
+                ack.packet_id,
+                ack.reason,
+                ack.props,
+            );
         }
         _ => {}
     }

@@ -3,6 +3,7 @@
 use super::id::IdSet;
 use super::{Properties, Property};
 use crate::EncodeError;
+use std::fmt;
 
 /// A property section under construction. Clear it to use its memory again.
 #[derive(Clone, Default)]
@@ -52,5 +53,11 @@ impl PropertiesBuf {
     pub fn clear(&mut self) {
         self.raw.clear();
         self.present = IdSet::EMPTY;
+    }
+}
+
+impl fmt::Debug for PropertiesBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_props().fmt(f)
     }
 }

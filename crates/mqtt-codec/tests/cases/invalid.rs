@@ -155,7 +155,7 @@ pub const ALL: &[Invalid] = &[
     bad("expiry twice", V5, "30 10 0003'a/b' 0a 0200000001 0200000001", E::DuplicateProperty(PropertyId::MessageExpiryInterval)),
     bad("identifier twice in subscribe", V5, "82 0b 0001 04 0b01 0b02 0001'a' 00", E::DuplicateProperty(PropertyId::SubscriptionIdentifier)),
     bad("will delay in publish", V5, "30 0b 0003'a/b' 05 1800000001", misplaced(PropertyId::WillDelayInterval, PropertyPlace::Publish)),
-    bad("alias in a will", V5, "10 18 0004'MQTT' 05 06 003c 00 0003'dev' 03 230001 0001'w' 0000", misplaced(PropertyId::TopicAlias, PropertyPlace::Will)),
+    bad("alias in a will", V5, "10 19 0004'MQTT' 05 06 003c 00 0003'dev' 03 230001 0001'w' 0000", misplaced(PropertyId::TopicAlias, PropertyPlace::Will)),
     bad("reason string in publish", V5, "30 0a 0003'a/b' 04 1f0001'r'", misplaced(PropertyId::ReasonString, PropertyPlace::Publish)),
     bad("server keep alive in connect", V5, "10 13 0004'MQTT' 05 02 003c 03 13001e 0003'dev'", misplaced(PropertyId::ServerKeepAlive, PropertyPlace::Connect)),
     bad("receive maximum 0", V5, "10 13 0004'MQTT' 05 02 003c 03 210000 0003'dev'", E::InvalidPropertyValue(PropertyId::ReceiveMaximum)),

@@ -208,27 +208,9 @@ fn publish(visit: &mut Visit<'_>) {
 fn acknowledgements(visit: &mut Visit<'_>) {
     for version in Version::ALL {
         let ack = Ack::success(0x1234);
-        case(
-            visit,
-            "puback",
-            version,
-            Packet::Puback(ack),
-            "40 02 1234",
-        );
-        case(
-            visit,
-            "pubrec",
-            version,
-            Packet::Pubrec(ack),
-            "50 02 1234",
-        );
-        case(
-            visit,
-            "pubrel",
-            version,
-            Packet::Pubrel(ack),
-            "62 02 1234",
-        );
+        case(visit, "puback", version, Packet::Puback(ack), "40 02 1234");
+        case(visit, "pubrec", version, Packet::Pubrec(ack), "50 02 1234");
+        case(visit, "pubrel", version, Packet::Pubrel(ack), "62 02 1234");
         case(
             visit,
             "pubcomp",

@@ -77,8 +77,8 @@ fn connect(visit: &mut Visit<'_>) {
             password: Some(b"p"),
             ..plain
         }),
-        "10 6b 0004'MQTT' 05 ee 003c
-         2d 1100000e10 210014 2700010000 220000 1901 1700 260001'k'0001'v' 260001'k'0001'v' 150001'X' 160002 0001
+        "10 67 0004'MQTT' 05 ee 003c
+         2b 1100000e10 210014 2700010000 220000 1901 1700 260001'k'0001'v' 260001'k'0001'v' 150001'X' 160002 0001
          0003'dev'
          1d 1800000005 0101 020000003c 030001't' 080001'r' 090001'c' 2600000000
          0001'w' 0003'bye' 0001'u' 0001'p'",
@@ -126,8 +126,8 @@ fn connack(visit: &mut Visit<'_>) {
             P::AuthenticationData(b""),
             P::UserProperty("k", "v"),
         ],
-        "20 49 00 00
-         46 11ffffffff 21ffff 2401 2500 2700000001 120002'id' 220010 1f0002'ok' 2801 2901 2a00 13001e
+        "20 42 00 00
+         3f 11ffffffff 21ffff 2401 2500 2700000001 120002'id' 220010 1f0002'ok' 2801 2901 2a00 13001e
             1a0002'ri' 1c0002'sr' 150001'X' 160000 260001'k'0001'v'",
     );
 }
@@ -147,7 +147,12 @@ fn publish(visit: &mut Visit<'_>) {
         ..PUBLISH
     };
     put("publish 5, QoS 0", PUBLISH, &[], "30 08 0003'a/b' 00 'hi'");
-    put("publish 5, QoS 1", qos1, &[], "32 0a 0003'a/b' 0007 00 'hi'");
+    put(
+        "publish 5, QoS 1",
+        qos1,
+        &[],
+        "32 0a 0003'a/b' 0007 00 'hi'",
+    );
     put(
         "publish 5, alias in place of the topic",
         Publish {
@@ -276,7 +281,7 @@ fn subscriptions(visit: &mut Visit<'_>) {
         "suback 5",
         V5,
         Packet::Suback(suback),
-        "90 15 0003 0b 1f0001'r' 260001'k'0001'v' 0001028 79ea1a2",
+        "90 15 0003 0b 1f0001'r' 260001'k'0001'v' 00010287 9ea1a2",
     );
     let unsuback = Suback {
         codes: &[0, 0x11, 0x8f],

@@ -33,12 +33,22 @@ impl Authenticator for Anonymous {
         let listener = usize::from(request.peer.listener);
         let on = |list: &[bool]| list.get(listener).copied().unwrap_or(false);
         if on(&self.loopback) {
-            let user = request.user.as_deref().filter(|name| !name.is_empty()).map(Arc::from);
+            let user = request
+                .user
+                .as_deref()
+                .filter(|name| !name.is_empty())
+                .map(Arc::from);
             AuthOutcome::Accept { user, data: None }
         } else if on(&self.insecure) {
-            AuthOutcome::Accept { user: None, data: None }
+            AuthOutcome::Accept {
+                user: None,
+                data: None,
+            }
         } else {
-            reject(ReasonCode::NotAuthorized, "this listener has no authenticator")
+            reject(
+                ReasonCode::NotAuthorized,
+                "this listener has no authenticator",
+            )
         }
     }
 }

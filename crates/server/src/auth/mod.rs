@@ -19,15 +19,25 @@ pub trait Authenticator: Send + Sync {
 }
 
 fn reject(reason: ReasonCode, why: &str) -> AuthOutcome {
-    AuthOutcome::Reject { reason, why: why.into() }
+    AuthOutcome::Reject {
+        reason,
+        why: why.into(),
+    }
 }
 
 /// The answer to enhanced authentication, which no authenticator of this build speaks.
 /// [MQTT-4.12.0-1]
 fn no_such_method(method: &str) -> AuthOutcome {
     // The name is the client's: no more of it than a log line bears.
-    let method: String = method.chars().take(40).filter(|c| !c.is_control()).collect();
-    reject(ReasonCode::BadAuthenticationMethod, &format!("no authentication method {method:?}"))
+    let method: String = method
+        .chars()
+        .take(40)
+        .filter(|c| !c.is_control())
+        .collect();
+    reject(
+        ReasonCode::BadAuthenticationMethod,
+        &format!("no authentication method {method:?}"),
+    )
 }
 
 #[cfg(test)]

@@ -42,7 +42,9 @@ pub struct PasswordFile {
 
 impl fmt::Debug for PasswordFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PasswordFile").field("users", &self.users.len()).finish_non_exhaustive()
+        f.debug_struct("PasswordFile")
+            .field("users", &self.users.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -55,8 +57,9 @@ impl PasswordFile {
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
             }
-            let (user, hash) =
-                line.split_once(':').ok_or_else(|| at("expected user:$argon2id$...".into()))?;
+            let (user, hash) = line
+                .split_once(':')
+                .ok_or_else(|| at("expected user:$argon2id$...".into()))?;
             check_user_name(user).map_err(at)?;
             let hash = parse_hash(hash.trim_end()).map_err(at)?;
             if users.insert(user.into(), hash).is_some() {
@@ -69,7 +72,11 @@ impl PasswordFile {
             Ok(hash) => hash,
             Err(what) => return Err(PasswordFileError { line: 0, what }),
         };
-        Ok(PasswordFile { users, nobody, anonymous: Vec::new() })
+        Ok(PasswordFile {
+            users,
+            nobody,
+            anonymous: Vec::new(),
+        })
     }
 
     /// Lets clients without a user name in on the listeners marked.
@@ -88,7 +95,9 @@ impl PasswordFile {
 
     fn check(&self, user: &str, password: &[u8]) -> bool {
         let known = self.users.get(user);
-        let fits = Argon2::default().verify_password(password, known.unwrap_or(&self.nobody)).is_ok();
+        let fits = Argon2::default()
+            .verify_password(password, known.unwrap_or(&self.nobody))
+            .is_ok();
         fits && known.is_some()
     }
 }
@@ -101,16 +110,25 @@ impl Authenticator for PasswordFile {
         let Some(user) = &request.user else {
             let listener = usize::from(request.peer.listener);
             return if self.anonymous.get(listener).copied().unwrap_or(false) {
-                AuthOutcome::Accept { user: None, data: None }
+                AuthOutcome::Accept {
+                    user: None,
+                    data: None,
+                }
             } else {
                 reject(ReasonCode::NotAuthorized, "no user name")
             };
         };
         let password = request.password.as_deref().unwrap_or_default();
         if self.check(user, password) {
-            AuthOutcome::Accept { user: Some(Arc::from(&**user)), data: None }
+            AuthOutcome::Accept {
+                user: Some(Arc::from(&**user)),
+                data: None,
+            }
         } else {
-            reject(ReasonCode::BadUserNameOrPassword, "wrong user name or password")
+            reject(
+                ReasonCode::BadUserNameOrPassword,
+                "wrong user name or password",
+            )
         }
     }
 }
@@ -141,10 +159,14 @@ pub fn check_user_name(user: &str) -> Result<(), String> {
 }
 
 fn parse_hash(text: &str) -> Result<PasswordHash, String> {
-    let hash = PasswordHash::new(text)
-        .map_err(|e| format!("the password is no argon2id hash ({e}); write it with `waypost passwd`"))?;
+    let hash = PasswordHash::new(text).map_err(|e| {
+        format!("the password is no argon2id hash ({e}); write it with `waypost passwd`")
+    })?;
     if hash.algorithm.as_str() != Algorithm::Argon2id.as_str() {
-        return Err(format!("the password is hashed with {}, not argon2id", hash.algorithm));
+        return Err(format!(
+            "the password is hashed with {}, not argon2id",
+            hash.algorithm
+        ));
     }
     if hash.salt.is_none() || hash.hash.is_none() {
         return Err("the hash is cut short".into());
@@ -152,7 +174,8 @@ fn parse_hash(text: &str) -> Result<PasswordHash, String> {
     if hash.version.is_some_and(|v| Version::try_from(v).is_err()) {
         return Err("the hash is of an unknown argon2 version".into());
     }
-    let params = Params::try_from(&hash).map_err(|e| format!("the hash has wrong parameters: {e}"))?;
+    let params =
+        Params::try_from(&hash).map_err(|e| format!("the hash has wrong parameters: {e}"))?;
     if params.m_cost() > MAX_MEMORY_KIB || params.t_cost() > MAX_PASSES {
         return Err(format!(
             "the hash takes too much work to check (at most {MAX_MEMORY_KIB} KiB and {MAX_PASSES} passes)"

@@ -1,3 +1,5 @@
+//! The authenticators by their answers; each test owns what it makes.
+
 use super::*;
 use broker::ConnId;
 use broker::auth::{Peer, Transport};
@@ -6,7 +8,10 @@ use std::time::Instant;
 
 fn request(listener: u16, user: Option<&str>, password: Option<&str>) -> AuthRequest {
     AuthRequest {
-        conn: ConnId { index: 0, generation: 0 },
+        conn: ConnId {
+            index: 0,
+            generation: 0,
+        },
         peer: Peer {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 1,
@@ -55,7 +60,11 @@ fn users_and_passwords() {
         (Some(""), Some("")),
     ] {
         let outcome = users.authenticate(&request(0, user, password));
-        assert_eq!(reason(&outcome), Some(ReasonCode::BadUserNameOrPassword), "{user:?}");
+        assert_eq!(
+            reason(&outcome),
+            Some(ReasonCode::BadUserNameOrPassword),
+            "{user:?}"
+        );
     }
     let outcome = users.authenticate(&request(0, None, Some("secret")));
     assert_eq!(reason(&outcome), Some(ReasonCode::NotAuthorized));
@@ -65,8 +74,14 @@ fn users_and_passwords() {
 fn an_insecure_listener_lets_the_nameless_in_and_checks_the_others() {
     let users = file().with_anonymous(vec![false, true]);
     assert_eq!(accepted(&users.authenticate(&request(0, None, None))), None);
-    assert_eq!(accepted(&users.authenticate(&request(1, None, None))), Some(None));
-    assert_eq!(accepted(&users.authenticate(&request(1, Some("alice"), Some("x")))), None);
+    assert_eq!(
+        accepted(&users.authenticate(&request(1, None, None))),
+        Some(None)
+    );
+    assert_eq!(
+        accepted(&users.authenticate(&request(1, Some("alice"), Some("x")))),
+        None
+    );
     assert_eq!(accepted(&users.authenticate(&request(9, None, None))), None);
 }
 
@@ -74,8 +89,14 @@ fn an_insecure_listener_lets_the_nameless_in_and_checks_the_others() {
 fn an_empty_file_denies_everyone() {
     let users = PasswordFile::parse("# nobody\n").unwrap();
     assert!(users.is_empty());
-    assert_eq!(accepted(&users.authenticate(&request(0, Some("a"), Some("a")))), None);
-    assert_eq!(accepted(&users.authenticate(&request(0, Some("a"), None))), None);
+    assert_eq!(
+        accepted(&users.authenticate(&request(0, Some("a"), Some("a")))),
+        None
+    );
+    assert_eq!(
+        accepted(&users.authenticate(&request(0, Some("a"), None))),
+        None
+    );
 }
 
 #[test]
@@ -90,7 +111,10 @@ fn an_unknown_user_takes_as_long_as_a_wrong_password() {
         (0..5).map(|_| of_one()).min().unwrap()
     };
     let (known, unknown) = (time("alice"), time("nobody"));
-    assert!(unknown * 2 > known && known * 2 > unknown, "{known:?} {unknown:?}");
+    assert!(
+        unknown * 2 > known && known * 2 > unknown,
+        "{known:?} {unknown:?}"
+    );
 }
 
 #[test]
@@ -103,13 +127,19 @@ fn broken_files_name_their_line() {
         ("a:plain\n".to_owned(), 1),
         ("a:$6$salt$hash\n".to_owned(), 1),
         (format!("a:{}\n", hash.replace("argon2id", "argon2i")), 1),
-        (format!("a:{}\n", hash.replace("m=19456", "m=4000000000")), 1),
+        (
+            format!("a:{}\n", hash.replace("m=19456", "m=4000000000")),
+            1,
+        ),
         (format!("a:{}\n", hash.rsplit_once('$').unwrap().0), 1),
         (" a:x\n".to_owned(), 1),
     ] {
         let error = PasswordFile::parse(&text).unwrap_err();
         assert_eq!(error.line, line, "{text:?}: {error}");
-        assert!(!error.to_string().contains("m=19456"), "a message never holds a hash: {error}");
+        assert!(
+            !error.to_string().contains("m=19456"),
+            "a message never holds a hash: {error}"
+        );
     }
 }
 
@@ -117,9 +147,10 @@ fn broken_files_name_their_line() {
 fn enhanced_authentication_is_answered_with_bad_authentication_method() {
     let mut request = request(0, Some("alice"), Some("secret"));
     request.method = Some("SCRAM-SHA-256".into());
-    for authenticator in
-        [&file() as &dyn Authenticator, &Anonymous::new(vec![true], vec![true])]
-    {
+    for authenticator in [
+        &file() as &dyn Authenticator,
+        &Anonymous::new(vec![true], vec![true]),
+    ] {
         let outcome = authenticator.authenticate(&request);
         assert_eq!(reason(&outcome), Some(ReasonCode::BadAuthenticationMethod));
     }
@@ -130,8 +161,20 @@ fn anonymous_keeps_the_name_on_loopback_alone() {
     let anonymous = Anonymous::new(vec![true, false, false], vec![false, true, false]);
     let outcome = anonymous.authenticate(&request(0, Some("guest"), Some("guest")));
     assert_eq!(accepted(&outcome), Some(Some("guest")));
-    assert_eq!(accepted(&anonymous.authenticate(&request(0, None, None))), Some(None));
-    assert_eq!(accepted(&anonymous.authenticate(&request(1, Some("root"), None))), Some(None));
-    assert_eq!(accepted(&anonymous.authenticate(&request(2, Some("root"), None))), None);
-    assert_eq!(accepted(&anonymous.authenticate(&request(7, None, None))), None);
+    assert_eq!(
+        accepted(&anonymous.authenticate(&request(0, None, None))),
+        Some(None)
+    );
+    assert_eq!(
+        accepted(&anonymous.authenticate(&request(1, Some("root"), None))),
+        Some(None)
+    );
+    assert_eq!(
+        accepted(&anonymous.authenticate(&request(2, Some("root"), None))),
+        None
+    );
+    assert_eq!(
+        accepted(&anonymous.authenticate(&request(7, None, None))),
+        None
+    );
 }

@@ -148,7 +148,7 @@ pub(super) const KEYS: &[Key<Values>] = keys!(Values {
     /// Send clients to another server: their CONNECT is refused with this Server Reference. Empty:
     /// they are served here.
     "mqtt.server_reference" => server_reference: TEXT;
-    /// With `server_reference`: they should stay there (0x9D, server moved), not only for now
+    /// With `server_reference`: they should stay there (0x9D, server moved), not only this time
     /// (0x9C, use another server).
     "mqtt.server_moved" => server_moved: FLAG;
 

@@ -40,7 +40,10 @@ struct Source<'a> {
 impl Source<'_> {
     fn origin(&self, node: &Node) -> Origin {
         match self.origin {
-            Origin::File { path, .. } => Origin::File { path: path.clone(), line: node.line },
+            Origin::File { path, .. } => Origin::File {
+                path: path.clone(),
+                line: node.line,
+            },
             other => other.clone(),
         }
     }
@@ -60,7 +63,11 @@ impl Layers {
     }
 
     pub(super) fn problem(&mut self, origin: Origin, key: &str, what: impl Into<String>) {
-        self.problems.push(Problem { origin, key: key.to_owned(), what: what.into() });
+        self.problems.push(Problem {
+            origin,
+            key: key.to_owned(),
+            what: what.into(),
+        });
     }
 
     /// Where the value of a top-level key comes from.
@@ -69,18 +76,27 @@ impl Layers {
     }
 
     pub(super) fn file(&mut self, path: &Path) {
-        let origin = Origin::File { path: path.to_owned(), line: 0 };
+        let origin = Origin::File {
+            path: path.to_owned(),
+            line: 0,
+        };
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(e) => return self.problem(origin, "", format!("cannot be read: {e}")),
         };
         match parse_file(&text) {
             Err(e) => {
-                let origin = Origin::File { path: path.to_owned(), line: e.line };
+                let origin = Origin::File {
+                    path: path.to_owned(),
+                    line: e.line,
+                };
                 self.problem(origin, "", e.what);
             }
             Ok(nodes) => {
-                let source = Source { origin: &origin, base: path.parent() };
+                let source = Source {
+                    origin: &origin,
+                    base: path.parent(),
+                };
                 self.table("", &nodes, source);
             }
         }
@@ -88,10 +104,19 @@ impl Layers {
 
     /// A variable `WAYPOST__SECTION__KEY`.
     pub(super) fn environment(&mut self, name: &str, value: &str) {
-        let Some(rest) = name.strip_prefix("WAYPOST__") else { return };
+        let Some(rest) = name.strip_prefix("WAYPOST__") else {
+            return;
+        };
         let key = rest.to_ascii_lowercase().replace("__", ".");
         let origin = Origin::Environment(name.to_owned());
-        self.assign(&key, parse_word(value), Source { origin: &origin, base: None });
+        self.assign(
+            &key,
+            parse_word(value),
+            Source {
+                origin: &origin,
+                base: None,
+            },
+        );
     }
 
     /// A `--set key=value`.
@@ -102,7 +127,14 @@ impl Layers {
         };
         let key = key.trim();
         let origin = Origin::Set(key.to_owned());
-        self.assign(key, parse_word(value.trim()), Source { origin: &origin, base: None });
+        self.assign(
+            key,
+            parse_word(value.trim()),
+            Source {
+                origin: &origin,
+                base: None,
+            },
+        );
     }
 
     pub(super) fn data_dir(&mut self, path: PathBuf) {
@@ -132,7 +164,11 @@ impl Layers {
 
     fn table(&mut self, section: &str, entries: &[(String, Node)], source: Source<'_>) {
         for (name, node) in entries {
-            let key = if section.is_empty() { name.clone() } else { format!("{section}.{name}") };
+            let key = if section.is_empty() {
+                name.clone()
+            } else {
+                format!("{section}.{name}")
+            };
             if key == "listener" {
                 self.listener_list(node, source);
             } else if let Some(found) = KEYS.iter().find(|k| k.name == key) {
@@ -140,7 +176,11 @@ impl Layers {
             } else if is_section(&key) {
                 match &node.value {
                     Value::Table(inner) => self.table(&key, inner, source),
-                    _ => self.problem(source.origin(node), &key, format!("is a section: write [{key}]")),
+                    _ => self.problem(
+                        source.origin(node),
+                        &key,
+                        format!("is a section: write [{key}]"),
+                    ),
                 }
             } else {
                 self.unknown(&key, source.origin(node));
@@ -149,7 +189,13 @@ impl Layers {
     }
 
     fn put(&mut self, key: &'static Key<Values>, node: &Node, source: Source<'_>) {
-        match key.put(&mut self.values, &Given { node, base: source.base }) {
+        match key.put(
+            &mut self.values,
+            &Given {
+                node,
+                base: source.base,
+            },
+        ) {
             Ok(()) => {
                 self.origins.insert(key.name, source.origin(node));
             }
@@ -162,8 +208,15 @@ impl Layers {
         if LATER.contains(&section) {
             return self.problem(origin, key, format!("[{section}] is not in this build"));
         }
-        let sections = KEYS.iter().filter_map(|k| k.name.split_once('.')).map(|(s, _)| s);
-        let names = KEYS.iter().map(|k| k.name).chain(sections).chain(["listener"]);
+        let sections = KEYS
+            .iter()
+            .filter_map(|k| k.name.split_once('.'))
+            .map(|(s, _)| s);
+        let names = KEYS
+            .iter()
+            .map(|k| k.name)
+            .chain(sections)
+            .chain(["listener"]);
         let hint = suggestion(key, names);
         self.problem(origin, key, format!("unknown key{hint}"));
     }
@@ -181,14 +234,21 @@ impl Layers {
         for item in tables {
             match &item.value {
                 Value::Table(entries) => self.listener(entries, source, source.origin(item)),
-                _ => self.problem(source.origin(item), "listener", "expected a table with a url"),
+                _ => self.problem(
+                    source.origin(item),
+                    "listener",
+                    "expected a table with a url",
+                ),
             }
         }
     }
 
     fn listener(&mut self, entries: &[(String, Node)], source: Source<'_>, origin: Origin) {
-        let mut entry =
-            Entry { listener: Listener::default(), origins: BTreeMap::new(), origin: origin.clone() };
+        let mut entry = Entry {
+            listener: Listener::default(),
+            origins: BTreeMap::new(),
+            origin: origin.clone(),
+        };
         let before = self.problems.len();
         let Some((_, url)) = entries.iter().find(|(name, _)| name == "url") else {
             return self.problem(origin, "listener.url", "a listener needs a url");
@@ -201,7 +261,10 @@ impl Layers {
             Err(what) => return self.problem(source.origin(url), "listener.url", what),
             Ok(options) => {
                 for (name, value) in options {
-                    let node = Node { line: url.line, ..parse_word(&value) };
+                    let node = Node {
+                        line: url.line,
+                        ..parse_word(&value)
+                    };
                     if name == "url" {
                         self.unknown_option(&name, source.origin(&node));
                     } else {
@@ -221,7 +284,13 @@ impl Layers {
         let Some(key) = LISTENER_KEYS.iter().find(|k| k.name == name) else {
             return self.unknown_option(name, origin);
         };
-        match key.put(&mut entry.listener, &Given { node, base: source.base }) {
+        match key.put(
+            &mut entry.listener,
+            &Given {
+                node,
+                base: source.base,
+            },
+        ) {
             Ok(()) => {
                 entry.origins.insert(key.name, origin);
             }
@@ -233,14 +302,21 @@ impl Layers {
         let what = if LISTENER_LATER.contains(&name) {
             "is not in this build".to_owned()
         } else {
-            format!("unknown key{}", suggestion(name, LISTENER_KEYS.iter().map(|k| k.name)))
+            format!(
+                "unknown key{}",
+                suggestion(name, LISTENER_KEYS.iter().map(|k| k.name))
+            )
         };
         self.problem(origin, &format!("listener.{name}"), what);
     }
 }
 
 fn is_section(name: &str) -> bool {
-    KEYS.iter().any(|k| k.name.split_once('.').is_some_and(|(section, _)| section == name))
+    KEYS.iter().any(|k| {
+        k.name
+            .split_once('.')
+            .is_some_and(|(section, _)| section == name)
+    })
 }
 
 /// `; did you mean "..."?`, or nothing.

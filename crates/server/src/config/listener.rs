@@ -109,7 +109,9 @@ impl Listener {
     fn take_scheme<'a>(&mut self, url: &'a str) -> Result<&'a str, String> {
         let scheme = url.split(':').next().unwrap_or_default();
         if LATER.contains(&scheme) {
-            return Err(format!("{scheme} is not in this build; it serves mqtt and ws"));
+            return Err(format!(
+                "{scheme} is not in this build; it serves mqtt and ws"
+            ));
         }
         let Some((scheme, rest)) = url.split_once("://") else {
             return Err(format!("{url:?} is no URL such as mqtt://127.0.0.1:1883"));
@@ -117,7 +119,11 @@ impl Listener {
         self.scheme = match scheme {
             "mqtt" => Scheme::Mqtt,
             "ws" => Scheme::Ws,
-            other => return Err(format!("unknown scheme {other:?}; this build serves mqtt and ws")),
+            other => {
+                return Err(format!(
+                    "unknown scheme {other:?}; this build serves mqtt and ws"
+                ));
+            }
         };
         Ok(rest)
     }
@@ -126,19 +132,28 @@ impl Listener {
         // The last colon begins the port, unless it is inside the brackets of an IPv6 address.
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => {
-                let port = port.parse().map_err(|_| format!("{port:?} is no port from 0 to 65535"))?;
+                let port = port
+                    .parse()
+                    .map_err(|_| format!("{port:?} is no port from 0 to 65535"))?;
                 (host, port)
             }
             _ => (authority, self.scheme.default_port()),
         };
-        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        let host = host
+            .strip_prefix('[')
+            .and_then(|h| h.strip_suffix(']'))
+            .unwrap_or(host);
         if host.is_empty() {
             return Err("a listener needs a host; 0.0.0.0 is every address of the machine".into());
         }
-        let found = (host, port).to_socket_addrs().map_err(|e| format!("{host}: {e}"))?;
+        let found = (host, port)
+            .to_socket_addrs()
+            .map_err(|e| format!("{host}: {e}"))?;
         let found: Vec<_> = found.collect();
         let v4 = found.iter().find(|a| a.is_ipv4());
-        v4.or(found.first()).copied().ok_or_else(|| format!("{host} has no address"))
+        v4.or(found.first())
+            .copied()
+            .ok_or_else(|| format!("{host} has no address"))
     }
 }
 
@@ -147,7 +162,10 @@ mod tests {
     use super::*;
 
     fn resolve(url: &str) -> Result<(Listener, Vec<(String, String)>), String> {
-        let mut listener = Listener { url: url.into(), ..Listener::default() };
+        let mut listener = Listener {
+            url: url.into(),
+            ..Listener::default()
+        };
         let options = listener.resolve()?;
         Ok((listener, options))
     }
@@ -196,6 +214,9 @@ mod tests {
     #[test]
     fn bound_urls() {
         let (listener, _) = resolve("ws://127.0.0.1:0/mqtt").unwrap();
-        assert_eq!(listener.bound_url("127.0.0.1:5".parse().unwrap()), "ws://127.0.0.1:5/mqtt");
+        assert_eq!(
+            listener.bound_url("127.0.0.1:5".parse().unwrap()),
+            "ws://127.0.0.1:5/mqtt"
+        );
     }
 }

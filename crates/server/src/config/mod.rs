@@ -108,14 +108,23 @@ impl Config {
     /// What the shards are told.
     pub fn settings(&self) -> Settings {
         let mut mqtt = self.values.mqtt.clone();
-        mqtt.redirect = self.values.server_reference.clone().map(|server_reference| Redirect {
-            server_reference,
-            permanent: self.values.server_moved,
-        });
+        mqtt.redirect = self
+            .values
+            .server_reference
+            .clone()
+            .map(|server_reference| Redirect {
+                server_reference,
+                permanent: self.values.server_moved,
+            });
         let mut limits = self.values.limits.clone();
-        limits.max_packet_size_before_auth =
-            limits.max_packet_size_before_auth.min(limits.max_packet_size);
-        Settings { limits, mqtt, policy: self.policy.clone() }
+        limits.max_packet_size_before_auth = limits
+            .max_packet_size_before_auth
+            .min(limits.max_packet_size);
+        Settings {
+            limits,
+            mqtt,
+            policy: self.policy.clone(),
+        }
     }
 
     /// Who is let in.
@@ -145,7 +154,10 @@ impl Config {
             config.values.shards = running.shards;
             config.listeners = self.listeners.clone();
             config.entries = self.entries.clone();
-            Reloaded { config, needs_restart }
+            Reloaded {
+                config,
+                needs_restart,
+            }
         })
     }
 
@@ -154,13 +166,21 @@ impl Config {
         let own = KEYS.iter().map(|key| Shown {
             key: key.name.to_owned(),
             value: key.show(&self.values),
-            origin: self.origins.get(key.name).cloned().unwrap_or(Origin::Default),
+            origin: self
+                .origins
+                .get(key.name)
+                .cloned()
+                .unwrap_or(Origin::Default),
         });
         let listeners = self.entries.iter().enumerate().flat_map(|(i, entry)| {
             LISTENER_KEYS.iter().map(move |key| Shown {
                 key: format!("listener[{i}].{}", key.name),
                 value: key.show(&entry.listener),
-                origin: entry.origins.get(key.name).cloned().unwrap_or(Origin::Default),
+                origin: entry
+                    .origins
+                    .get(key.name)
+                    .cloned()
+                    .unwrap_or(Origin::Default),
             })
         });
         own.chain(listeners).collect()
@@ -187,13 +207,22 @@ impl Config {
         }
         let policy = read_acl(&mut layers);
         let users = read_users(&mut layers);
-        let listeners: Vec<_> = layers.listeners.iter().map(|e| e.listener.clone()).collect();
+        let listeners: Vec<_> = layers
+            .listeners
+            .iter()
+            .map(|e| e.listener.clone())
+            .collect();
         let served = running.map_or(&layers.listeners, |r| &r.entries).clone();
         check(&mut layers, &served);
         let (Ok(policy), Ok(users), true) = (policy, users, layers.problems.is_empty()) else {
-            return Err(ConfigError { problems: layers.problems });
+            return Err(ConfigError {
+                problems: layers.problems,
+            });
         };
-        let open = served.iter().map(|e| e.listener.insecure_anonymous).collect();
+        let open = served
+            .iter()
+            .map(|e| e.listener.insecure_anonymous)
+            .collect();
         let warnings = warnings(&layers.values, &listeners, users.is_some());
         let authenticator: Arc<dyn Authenticator> = match users {
             Some(users) => Arc::new(users.with_anonymous(open)),
@@ -219,7 +248,9 @@ impl Config {
 struct Failed;
 
 fn read_acl(layers: &mut Layers) -> Result<Policy, Failed> {
-    let Some(path) = layers.values.auth.acl_file.clone() else { return Ok(Policy::AllowAll) };
+    let Some(path) = layers.values.auth.acl_file.clone() else {
+        return Ok(Policy::AllowAll);
+    };
     let key = "auth.acl_file";
     match std::fs::read_to_string(&path) {
         Err(e) => {
@@ -238,7 +269,9 @@ fn read_acl(layers: &mut Layers) -> Result<Policy, Failed> {
 }
 
 fn read_users(layers: &mut Layers) -> Result<Option<PasswordFile>, Failed> {
-    let Some(path) = layers.values.auth.password_file.clone() else { return Ok(None) };
+    let Some(path) = layers.values.auth.password_file.clone() else {
+        return Ok(None);
+    };
     let key = "auth.password_file";
     match std::fs::read_to_string(&path) {
         Err(e) => {
@@ -260,7 +293,11 @@ fn read_users(layers: &mut Layers) -> Result<Option<PasswordFile>, Failed> {
 fn check(layers: &mut Layers, served: &[Entry]) {
     if layers.values.server_moved && layers.values.server_reference.is_none() {
         let key = "mqtt.server_moved";
-        layers.problem(layers.origin_of(key), key, "needs mqtt.server_reference: moved to where?");
+        layers.problem(
+            layers.origin_of(key),
+            key,
+            "needs mqtt.server_reference: moved to where?",
+        );
     }
     if layers.listeners.is_empty() && layers.problems.is_empty() {
         layers.problem(Origin::Default, "listener", "there is no listener");
@@ -281,7 +318,11 @@ fn check(layers: &mut Layers, served: &[Entry]) {
             listener.url
         );
         let origin = entry.origins.get("url").unwrap_or(&entry.origin).clone();
-        let problem = Problem { origin, key: "listener.url".into(), what };
+        let problem = Problem {
+            origin,
+            key: "listener.url".into(),
+            what,
+        };
         if !layers.problems.contains(&problem) {
             layers.problems.push(problem);
         }
@@ -297,7 +338,10 @@ fn warnings(values: &Values, listeners: &[Listener], users: bool) -> Vec<String>
                 .to_owned(),
         );
     }
-    for listener in listeners.iter().filter(|l| l.insecure_anonymous && !l.is_loopback()) {
+    for listener in listeners
+        .iter()
+        .filter(|l| l.insecure_anonymous && !l.is_loopback())
+    {
         warnings.push(format!(
             "{} lets anybody in who can reach it (insecure_anonymous)",
             listener.url

@@ -23,7 +23,12 @@ pub fn reference_rows() -> Vec<ReferenceRow> {
     let values = Values::default();
     let listener = Listener::default();
     let own = KEYS.iter().map(|key| row(key, &values, ""));
-    own.chain(LISTENER_KEYS.iter().map(|key| row(key, &listener, "listener."))).collect()
+    own.chain(
+        LISTENER_KEYS
+            .iter()
+            .map(|key| row(key, &listener, "listener.")),
+    )
+    .collect()
 }
 
 fn row<T>(key: &Key<T>, defaults: &T, prefix: &str) -> ReferenceRow {
@@ -81,7 +86,11 @@ pub fn reference() -> String {
     let mut page = INTRO.to_owned();
     let mut section = None;
     for row in reference_rows() {
-        let name = row.key.split_once('.').map_or("", |(section, _)| section).to_owned();
+        let name = row
+            .key
+            .split_once('.')
+            .map_or("", |(section, _)| section)
+            .to_owned();
         if section.as_ref() != Some(&name) {
             page.push_str(&heading(&name));
             section = Some(name);
@@ -118,10 +127,13 @@ fn heading(section: &str) -> String {
              that no client can take more\nthan its share of memory or time."
         }
         "mqtt" => "`[mqtt]`\n\nWhat MQTT clients are offered.",
-        "auth" => "`[auth]`\n\nWho is let in, and what they may do: see [access control](access-control.md).",
+        "auth" => {
+            "`[auth]`\n\nWho is let in, and what they may do: see [access control](access-control.md)."
+        }
         "log" => "`[log]`",
         other => other,
     };
-    format!("\n## {text}\n\n| key | type | default | unit | what it does |\n|---|---|---|---|---|\n")
+    format!(
+        "\n## {text}\n\n| key | type | default | unit | what it does |\n|---|---|---|---|---|\n"
+    )
 }
-

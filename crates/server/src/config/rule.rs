@@ -37,12 +37,24 @@ pub(super) struct Rule {
 
 impl Rule {
     pub(super) const fn of(kind: Kind) -> Rule {
-        Rule { kind, min: 0, max: u64::MAX, unlimited: false, default_text: None }
+        Rule {
+            kind,
+            min: 0,
+            max: u64::MAX,
+            unlimited: false,
+            default_text: None,
+        }
     }
 
     /// A number from 1 that may be "unlimited".
     pub(super) const fn limit(kind: Kind) -> Rule {
-        Rule { kind, min: 1, max: u64::MAX, unlimited: true, default_text: None }
+        Rule {
+            kind,
+            min: 1,
+            max: u64::MAX,
+            unlimited: true,
+            default_text: None,
+        }
     }
 
     pub(super) const fn from(self, min: u64) -> Rule {
@@ -54,7 +66,10 @@ impl Rule {
     }
 
     pub(super) const fn default_text(self, text: &'static str) -> Rule {
-        Rule { default_text: Some(text), ..self }
+        Rule {
+            default_text: Some(text),
+            ..self
+        }
     }
 
     /// The unit of an integer, for people.
@@ -73,7 +88,9 @@ impl Rule {
             Value::Text(s) if s == "unlimited" && self.unlimited => return Ok(None),
             Value::Text(s) => match self.kind {
                 Kind::Bytes => parse_bytes(s),
-                Kind::Seconds => parse_millis(s).filter(|ms| ms % 1000 == 0).map(|ms| ms / 1000),
+                Kind::Seconds => parse_millis(s)
+                    .filter(|ms| ms % 1000 == 0)
+                    .map(|ms| ms / 1000),
                 Kind::Millis => parse_millis(s),
                 _ => None,
             }
@@ -89,10 +106,17 @@ impl Rule {
     fn out_of_range(&self, n: &str) -> String {
         let unit = self.unit();
         let space = if unit.is_empty() { "" } else { " " };
-        let lift = if self.unlimited { " (or \"unlimited\"; 0 does not mean that)" } else { "" };
+        let lift = if self.unlimited {
+            " (or \"unlimited\"; 0 does not mean that)"
+        } else {
+            ""
+        };
         match self.max {
             u64::MAX => format!("{n}{space}{unit} is below the least, {}{lift}", self.min),
-            max => format!("{n}{space}{unit} is not between {} and {max}{lift}", self.min),
+            max => format!(
+                "{n}{space}{unit} is not between {} and {max}{lift}",
+                self.min
+            ),
         }
     }
 
@@ -108,7 +132,11 @@ impl Rule {
             Kind::List => "a list of strings".to_owned(),
             Kind::Choice(words) => format!("one of {}", words.join(", ")),
         };
-        let or = if self.unlimited { ", or \"unlimited\"" } else { "" };
+        let or = if self.unlimited {
+            ", or \"unlimited\""
+        } else {
+            ""
+        };
         format!("expected {what}{or}, got {}", given.node.value)
     }
 
@@ -122,9 +150,19 @@ impl Rule {
             Kind::Text => "text",
             Kind::Path => "path",
             Kind::List => "list of texts",
-            Kind::Choice(words) => return words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", "),
+            Kind::Choice(words) => {
+                return words
+                    .iter()
+                    .map(|w| format!("`{w}`"))
+                    .collect::<Vec<_>>()
+                    .join(", ");
+            }
         };
-        if self.unlimited { format!("{name} or `\"unlimited\"`") } else { name.to_owned() }
+        if self.unlimited {
+            format!("{name} or `\"unlimited\"`")
+        } else {
+            name.to_owned()
+        }
     }
 }
 
@@ -167,16 +205,25 @@ numbers!(u16, u32, u64, usize);
 
 fn show_number(n: u64, rule: &Rule) -> Value {
     let scaled = match rule.kind {
-        Kind::Bytes => scale(n, &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)], " "),
+        Kind::Bytes => scale(
+            n,
+            &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)],
+            " ",
+        ),
         Kind::Seconds => scale(n, &[("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)], ""),
         Kind::Millis => scale(n, &[("min", 60_000), ("s", 1_000), ("ms", 1)], ""),
         _ => None,
     };
-    scaled.map_or_else(|| Value::Int(i64::try_from(n).unwrap_or(i64::MAX)), Value::Text)
+    scaled.map_or_else(
+        || Value::Int(i64::try_from(n).unwrap_or(i64::MAX)),
+        Value::Text,
+    )
 }
 
 fn scale(n: u64, units: &[(&str, u64)], space: &str) -> Option<String> {
-    let (name, size) = units.iter().find(|(_, size)| n >= *size && n % size == 0)?;
+    let (name, size) = units
+        .iter()
+        .find(|(_, size)| n >= *size && n.is_multiple_of(*size))?;
     Some(format!("{}{space}{name}", n / size))
 }
 
@@ -189,7 +236,10 @@ impl Setting for Option<u16> {
     }
 
     fn show(&self, rule: &Rule) -> Value {
-        self.map_or_else(|| Value::Text("unlimited".into()), |n| show_number(n.into(), rule))
+        self.map_or_else(
+            || Value::Text("unlimited".into()),
+            |n| show_number(n.into(), rule),
+        )
     }
 }
 
@@ -238,7 +288,9 @@ impl Setting for PathBuf {
         if text.is_empty() || text.contains('\0') {
             return Err(rule.expected(given));
         }
-        Ok(given.base.map_or_else(|| PathBuf::from(&text), |base| base.join(&text)))
+        Ok(given
+            .base
+            .map_or_else(|| PathBuf::from(&text), |base| base.join(&text)))
     }
 
     fn show(&self, _: &Rule) -> Value {
@@ -256,7 +308,8 @@ impl Setting for Option<PathBuf> {
     }
 
     fn show(&self, rule: &Rule) -> Value {
-        self.as_ref().map_or_else(|| Value::Text(String::new()), |p| p.show(rule))
+        self.as_ref()
+            .map_or_else(|| Value::Text(String::new()), |p| p.show(rule))
     }
 }
 
@@ -264,7 +317,11 @@ impl Setting for Option<PathBuf> {
 impl Setting for Vec<String> {
     fn read(given: &Given<'_>, rule: &Rule) -> Result<Self, String> {
         match &given.node.value {
-            Value::Text(s) => Ok(s.split(',').map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect()),
+            Value::Text(s) => Ok(s
+                .split(',')
+                .map(|s| s.trim().to_owned())
+                .filter(|s| !s.is_empty())
+                .collect()),
             Value::List(items) => items
                 .iter()
                 .map(|item| match &item.value {
@@ -277,7 +334,11 @@ impl Setting for Vec<String> {
     }
 
     fn show(&self, _: &Rule) -> Value {
-        Value::List(self.iter().map(|s| Node::new(Value::Text(s.clone()))).collect())
+        Value::List(
+            self.iter()
+                .map(|s| Node::new(Value::Text(s.clone())))
+                .collect(),
+        )
     }
 }
 
@@ -302,12 +363,16 @@ pub(super) fn choose<T: Copy>(given: &Given<'_>, rule: &Rule, values: &[T]) -> R
         return Err(rule.expected(given));
     };
     let found = words.iter().zip(values).find(|(w, _)| *w == word);
-    found.map(|(_, value)| *value).ok_or_else(|| rule.expected(given))
+    found
+        .map(|(_, value)| *value)
+        .ok_or_else(|| rule.expected(given))
 }
 
 fn number_and_unit(text: &str) -> Option<(u64, &str)> {
     let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit() && c != '_')
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     Some((number.replace('_', "").parse().ok()?, unit.trim_start()))
 }
@@ -351,7 +416,13 @@ mod tests {
     use super::*;
 
     fn read<T: Setting>(raw: &str, rule: Rule) -> Result<T, String> {
-        T::read(&Given { node: &parse_word(raw), base: None }, &rule)
+        T::read(
+            &Given {
+                node: &parse_word(raw),
+                base: None,
+            },
+            &rule,
+        )
     }
 
     #[test]
@@ -370,7 +441,10 @@ mod tests {
         assert_eq!(read::<u32>("7d", Rule::limit(Kind::Seconds)), Ok(604_800));
         assert!(read::<u32>("10", Rule::limit(Kind::Count)).is_ok());
         assert!(read::<u32>("10s", Rule::limit(Kind::Count)).is_err());
-        assert!(read::<u32>("1500ms", Rule::limit(Kind::Seconds)).is_err(), "never rounded");
+        assert!(
+            read::<u32>("1500ms", Rule::limit(Kind::Seconds)).is_err(),
+            "never rounded"
+        );
     }
 
     #[test]
@@ -378,22 +452,38 @@ mod tests {
         let error = read::<u64>("0", Rule::limit(Kind::Count)).unwrap_err();
         assert!(error.contains("0 does not mean that"), "{error}");
         assert_eq!(read::<u16>("0", Rule::limit(Kind::Count).from(0)), Ok(0));
-        assert!(read::<u16>("70000", Rule::limit(Kind::Count)).unwrap_err().contains("65535"));
+        assert!(
+            read::<u16>("70000", Rule::limit(Kind::Count))
+                .unwrap_err()
+                .contains("65535")
+        );
         assert!(read::<u64>("-1", Rule::limit(Kind::Count)).is_err());
     }
 
     #[test]
     fn shown_values_read_back() {
-        for (kind, n) in [(Kind::Bytes, 1 << 20), (Kind::Bytes, 1000), (Kind::Millis, 10_000), (Kind::Seconds, 90)] {
+        for (kind, n) in [
+            (Kind::Bytes, 1 << 20),
+            (Kind::Bytes, 1000),
+            (Kind::Millis, 10_000),
+            (Kind::Seconds, 90),
+        ] {
             let rule = Rule::limit(kind);
             let shown = Setting::show(&(n as u64), &rule);
-            assert_eq!(read::<u64>(&shown.to_string(), rule), Ok(n as u64), "{shown}");
+            assert_eq!(
+                read::<u64>(&shown.to_string(), rule),
+                Ok(n as u64),
+                "{shown}"
+            );
         }
     }
 
     #[test]
     fn texts_on_a_command_line_may_look_like_numbers() {
         assert_eq!(read::<String>("7", Rule::of(Kind::Text)), Ok("7".into()));
-        assert_eq!(read::<Vec<String>>("a, b", Rule::of(Kind::List)), Ok(vec!["a".into(), "b".into()]));
+        assert_eq!(
+            read::<Vec<String>>("a, b", Rule::of(Kind::List)),
+            Ok(vec!["a".into(), "b".into()])
+        );
     }
 }

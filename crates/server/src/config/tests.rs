@@ -1,3 +1,5 @@
+//! The configuration from its sources to what arrives; each test owns its directory of files.
+
 use super::*;
 use crate::auth::hash_password;
 use broker::auth::{AuthOutcome, AuthRequest, Peer, Transport};
@@ -31,15 +33,24 @@ impl Drop for Dir {
 }
 
 fn set(words: &[&str]) -> Result<Config, ConfigError> {
-    load(Sources { set: words.iter().map(|w| (*w).to_owned()).collect(), ..Sources::default() })
+    load(Sources {
+        set: words.iter().map(|w| (*w).to_owned()).collect(),
+        ..Sources::default()
+    })
 }
 
 fn listen(urls: &[&str]) -> Result<Config, ConfigError> {
-    load(Sources { listen: urls.iter().map(|w| (*w).to_owned()).collect(), ..Sources::default() })
+    load(Sources {
+        listen: urls.iter().map(|w| (*w).to_owned()).collect(),
+        ..Sources::default()
+    })
 }
 
 fn file(path: &Path) -> Result<Config, ConfigError> {
-    load(Sources { file: Some(path.to_owned()), ..Sources::default() })
+    load(Sources {
+        file: Some(path.to_owned()),
+        ..Sources::default()
+    })
 }
 
 #[test]
@@ -128,7 +139,11 @@ fn every_key_arrives() {
 #[test]
 fn every_limit_of_the_broker_has_a_key() {
     let printed = format!("{:?}", broker::Limits::default());
-    let fields: Vec<_> = printed.trim_end_matches(" }").split(['{', ',']).skip(1).collect();
+    let fields: Vec<_> = printed
+        .trim_end_matches(" }")
+        .split(['{', ','])
+        .skip(1)
+        .collect();
     assert!(fields.len() > 10);
     for field in fields {
         let name = field.split(':').next().unwrap().trim();
@@ -141,7 +156,12 @@ fn every_limit_of_the_broker_has_a_key() {
 fn every_limit_accepts_unlimited_and_none_takes_zero_for_it() {
     for key in KEYS.iter().filter(|k| k.name.starts_with("limits.")) {
         let config = set(&[&format!("{}=unlimited", key.name)]).unwrap();
-        assert_eq!(key.show(&config.values), Value::Text("unlimited".into()), "{}", key.name);
+        assert_eq!(
+            key.show(&config.values),
+            Value::Text("unlimited".into()),
+            "{}",
+            key.name
+        );
         match set(&[&format!("{}=0", key.name)]) {
             Ok(config) => assert_eq!(key.show(&config.values), Value::Int(0), "{}", key.name),
             Err(e) => assert!(e.to_string().contains("0 does not mean that"), "{e}"),
@@ -152,7 +172,10 @@ fn every_limit_accepts_unlimited_and_none_takes_zero_for_it() {
 #[test]
 fn order_of_sources() {
     let dir = Dir::new();
-    let path = dir.write("w.toml", "shards = 2\n[limits]\nmax_sessions = 2\nmax_inflight = 2\n");
+    let path = dir.write(
+        "w.toml",
+        "shards = 2\n[limits]\nmax_sessions = 2\nmax_inflight = 2\n",
+    );
     let sources = Sources {
         file: Some(path.clone()),
         environment: vec![
@@ -170,9 +193,19 @@ fn order_of_sources() {
     assert_eq!(config.values.limits.max_inflight, 4);
     assert_eq!(config.values.data_dir, PathBuf::from("here"));
     let shown = config.show();
-    let origin = |key: &str| shown.iter().find(|s| s.key == key).unwrap().origin.to_string();
+    let origin = |key: &str| {
+        shown
+            .iter()
+            .find(|s| s.key == key)
+            .unwrap()
+            .origin
+            .to_string()
+    };
     assert_eq!(origin("shards"), format!("{}:1", path.display()));
-    assert_eq!(origin("limits.max_sessions"), "environment WAYPOST__LIMITS__MAX_SESSIONS");
+    assert_eq!(
+        origin("limits.max_sessions"),
+        "environment WAYPOST__LIMITS__MAX_SESSIONS"
+    );
     assert_eq!(origin("limits.max_inflight"), "--set limits.max_inflight");
     assert_eq!(origin("data_dir"), "--data-dir");
     assert_eq!(origin("log.level"), "default");
@@ -195,12 +228,19 @@ fn every_problem_names_its_origin_and_unknown_keys_the_nearest() {
     let at = |line: usize| format!("{}:{line}: ", path.display());
     for expected in [
         format!("{}shard: unknown key; did you mean \"shards\"?", at(1)),
-        format!("{}limits.max_packet_sise: unknown key; did you mean \"limits.max_packet_size\"?", at(4)),
+        format!(
+            "{}limits.max_packet_sise: unknown key; did you mean \"limits.max_packet_size\"?",
+            at(4)
+        ),
         format!("{}limits.receive_maximum: 0 is", at(5)),
         format!("{}auht: unknown key; did you mean \"auth\"?", at(6)),
-        format!("{}mqtt.max_inflight: unknown key; did you mean \"limits.max_inflight\"?", at(9)),
+        format!(
+            "{}mqtt.max_inflight: unknown key; did you mean \"limits.max_inflight\"?",
+            at(9)
+        ),
         "environment WAYPOST__LOG__LEVEL: log.level: expected one of error, warn".to_owned(),
-        "--set limits.max_queued_messages: limits.max_queued_messages: expected a whole number".to_owned(),
+        "--set limits.max_queued_messages: limits.max_queued_messages: expected a whole number"
+            .to_owned(),
         "--set nonsense: expected key=value".to_owned(),
     ] {
         assert!(error.contains(&expected), "{expected}\nis not in\n{error}");
@@ -210,18 +250,27 @@ fn every_problem_names_its_origin_and_unknown_keys_the_nearest() {
 #[test]
 fn wrong_files() {
     let dir = Dir::new();
-    let error = file(&dir.write("w.toml", "shards = 2\nx = = 1\n")).unwrap_err().to_string();
+    let error = file(&dir.write("w.toml", "shards = 2\nx = = 1\n"))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("w.toml:2: "), "{error}");
     let error = file(&dir.0.join("none.toml")).unwrap_err().to_string();
     assert!(error.contains("none.toml: cannot be read"), "{error}");
-    let error = file(&dir.write("s.toml", "limits = 3\n")).unwrap_err().to_string();
+    let error = file(&dir.write("s.toml", "limits = 3\n"))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("write [limits]"), "{error}");
 }
 
 #[test]
 fn what_this_build_does_not_speak_is_said() {
     let dir = Dir::new();
-    for text in ["[[acl]]\nallow = 1\n", "[[rule]]\nname = \"x\"\n", "[[schema]]\n", "[metrics]\nx = 1\n"] {
+    for text in [
+        "[[acl]]\nallow = 1\n",
+        "[[rule]]\nname = \"x\"\n",
+        "[[schema]]\n",
+        "[metrics]\nx = 1\n",
+    ] {
         let error = file(&dir.write("w.toml", text)).unwrap_err().to_string();
         assert!(error.contains("not in this build"), "{text}: {error}");
     }
@@ -256,9 +305,19 @@ fn listeners_of_a_file_and_of_the_command_line() {
     assert_eq!(config.listeners[1].origins, ["https://a"]);
     assert!(config.listeners[1].insecure_anonymous);
     assert_eq!(config.listeners[1].path, "/x");
-    assert!(config.warnings.iter().any(|w| w.contains("insecure_anonymous")));
+    assert!(
+        config
+            .warnings
+            .iter()
+            .any(|w| w.contains("insecure_anonymous"))
+    );
     let urls = vec!["mqtt://127.0.0.1:0".to_owned()];
-    let config = load(Sources { file: Some(path), listen: urls, ..Sources::default() }).unwrap();
+    let config = load(Sources {
+        file: Some(path),
+        listen: urls,
+        ..Sources::default()
+    })
+    .unwrap();
     assert_eq!(config.listeners.len(), 1, "--listen replaces them all");
     let config = set(&["listener=[{url=\"mqtt://127.0.0.1:9\"}]"]).unwrap();
     assert_eq!(config.listeners[0].address.port(), 9);
@@ -267,14 +326,24 @@ fn listeners_of_a_file_and_of_the_command_line() {
     let error = file(&dir.write("x.toml", text)).unwrap_err().to_string();
     assert!(error.contains("a listener needs a url"), "{error}");
     assert!(error.contains("did you mean \"origins\""), "{error}");
-    let error = listen(&["mqtt://127.0.0.1?insecure_anonymus=true"]).unwrap_err().to_string();
-    assert!(error.contains("did you mean \"insecure_anonymous\""), "{error}");
+    let error = listen(&["mqtt://127.0.0.1?insecure_anonymus=true"])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("did you mean \"insecure_anonymous\""),
+        "{error}"
+    );
 }
 
 #[test]
 fn an_open_listener_needs_an_authenticator() {
     let error = listen(&["mqtt://0.0.0.0:1883"]).unwrap_err().to_string();
-    for word in ["other machines", "waypost passwd", "auth.password_file", "insecure_anonymous"] {
+    for word in [
+        "other machines",
+        "waypost passwd",
+        "auth.password_file",
+        "insecure_anonymous",
+    ] {
         assert!(error.contains(word), "{word} is not in {error}");
     }
     assert!(listen(&["mqtt://0.0.0.0:1883?insecure_anonymous=true"]).is_ok());
@@ -290,7 +359,10 @@ fn an_open_listener_needs_an_authenticator() {
 
 fn asks(config: &Config, user: Option<&str>, password: &str) -> bool {
     let request = AuthRequest {
-        conn: broker::ConnId { index: 0, generation: 0 },
+        conn: broker::ConnId {
+            index: 0,
+            generation: 0,
+        },
         peer: Peer {
             address: [127, 0, 0, 1].into(),
             port: 1,
@@ -305,7 +377,10 @@ fn asks(config: &Config, user: Option<&str>, password: &str) -> bool {
         step: 0,
         again: false,
     };
-    matches!(config.authenticator().authenticate(&request), AuthOutcome::Accept { .. })
+    matches!(
+        config.authenticator().authenticate(&request),
+        AuthOutcome::Accept { .. }
+    )
 }
 
 #[test]
@@ -320,7 +395,10 @@ fn users_and_access_lists_are_read_beside_the_file() {
     assert!(asks(&config, Some("a"), "b"));
     assert!(!asks(&config, Some("a"), "c"));
     assert!(!asks(&config, None, ""), "no name, no way in");
-    assert!(asks(&load(Sources::default()).unwrap(), None, ""), "nothing configured: loopback is open");
+    assert!(
+        asks(&load(Sources::default()).unwrap(), None, ""),
+        "nothing configured: loopback is open"
+    );
 
     dir.write("users", "a:plain\n");
     let error = file(&dir.0.join("w.toml")).unwrap_err().to_string();
@@ -340,14 +418,20 @@ fn a_reload_is_whole_or_not_at_all() {
     let config = file(&path).unwrap();
 
     dir.write("users", &format!("z:{hash}\n"));
-    dir.write("w.toml", &format!("shards = 3\n{auth}[limits]\nmax_inflight = 9\n"));
+    dir.write(
+        "w.toml",
+        &format!("shards = 3\n{auth}[limits]\nmax_inflight = 9\n"),
+    );
     let reloaded = config.reload().unwrap();
     assert_eq!(reloaded.needs_restart, ["shards"]);
     assert_eq!(reloaded.config.values.shards, 2, "as it is running");
     assert_eq!(reloaded.config.settings().limits.max_inflight, 9);
     assert!(asks(&reloaded.config, Some("z"), "b") && !asks(&reloaded.config, Some("a"), "b"));
 
-    dir.write("w.toml", &format!("{auth}[limits]\nmax_inflight = 0\nmax_sessions = 5\n"));
+    dir.write(
+        "w.toml",
+        &format!("{auth}[limits]\nmax_inflight = 0\nmax_sessions = 5\n"),
+    );
     let error = config.reload().unwrap_err().to_string();
     assert!(error.contains("limits.max_inflight"), "{error}");
     assert_eq!(config.settings().limits, broker::Limits::default());
@@ -362,7 +446,10 @@ fn a_reload_never_opens_what_is_being_served() {
     let config = file(&path).unwrap();
     dir.write("w.toml", "[[listener]]\nurl = \"mqtt://127.0.0.1:1883\"\n");
     let error = config.reload().unwrap_err().to_string();
-    assert!(error.contains("other machines"), "the socket on 0.0.0.0 is still served: {error}");
+    assert!(
+        error.contains("other machines"),
+        "the socket on 0.0.0.0 is still served: {error}"
+    );
 }
 
 #[test]
@@ -370,12 +457,19 @@ fn values_that_contradict_each_other() {
     let error = set(&["mqtt.server_moved=true"]).unwrap_err().to_string();
     assert!(error.contains("needs mqtt.server_reference"), "{error}");
     let small = set(&["limits.max_packet_size=1 KiB"]).unwrap();
-    assert_eq!(small.settings().limits.max_packet_size_before_auth, 1024, "nobody loses by logging in");
+    assert_eq!(
+        small.settings().limits.max_packet_size_before_auth,
+        1024,
+        "nobody loses by logging in"
+    );
 }
 
 #[test]
 fn the_reference_page_is_written_from_the_keys() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
     let kept = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(kept == reference(), "docs/configuration.md is old: waypost config reference > docs/configuration.md");
+    assert!(
+        kept == reference(),
+        "docs/configuration.md is old: waypost config reference > docs/configuration.md"
+    );
 }

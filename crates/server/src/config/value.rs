@@ -30,7 +30,11 @@ pub struct Node {
 
 impl Node {
     pub(super) fn new(value: Value) -> Node {
-        Node { value, line: 0, raw: None }
+        Node {
+            value,
+            line: 0,
+            raw: None,
+        }
     }
 }
 
@@ -60,7 +64,11 @@ pub(super) fn parse_word(raw: &str) -> Node {
         _ => None,
     };
     let value = value.unwrap_or_else(|| Value::Text(raw.to_owned()));
-    Node { value, line: 0, raw: Some(raw.to_owned()) }
+    Node {
+        value,
+        line: 0,
+        raw: Some(raw.to_owned()),
+    }
 }
 
 fn table_nodes(text: &str, table: &DeTable<'_>) -> Vec<(String, Node)> {
@@ -90,7 +98,11 @@ fn node(text: &str, value: &Spanned<DeValue<'_>>) -> Node {
         DeValue::Array(items) => Value::List(items.iter().map(|v| node(text, v)).collect()),
         DeValue::Table(table) => Value::Table(table_nodes(text, table)),
     };
-    Node { value, line, raw: None }
+    Node {
+        value,
+        line,
+        raw: None,
+    }
 }
 
 fn line_of(text: &str, at: usize) -> usize {
@@ -168,7 +180,9 @@ mod tests {
     fn lines_are_those_of_the_keys() {
         let nodes = parse_file("# c\na = 1\n\n[b]\nc = 2\n").unwrap();
         assert_eq!(nodes[0].1.line, 2);
-        let Value::Table(b) = &nodes[1].1.value else { panic!() };
+        let Value::Table(b) = &nodes[1].1.value else {
+            panic!()
+        };
         assert_eq!(b[0].1.line, 5);
         let error = parse_file("a = 1\nb = = 2\n").unwrap_err();
         assert_eq!(error.line, 2);

@@ -16,7 +16,7 @@ pub(crate) mod flag {
     pub(crate) const READABLE: u8 = 1;
     /// It is in the list of those to be read.
     pub(crate) const QUEUED: u8 = 2;
-    /// The shard wants no bytes for now.
+    /// The shard wants no bytes until it says so.
     pub(crate) const PAUSED: u8 = 4;
     /// The socket is full.
     pub(crate) const BLOCKED: u8 = 8;

@@ -126,8 +126,21 @@ pub(crate) fn wait_until(what: &str, seconds: u64, mut done: impl FnMut() -> boo
     let deadline = Instant::now() + Duration::from_secs(seconds);
     while !done() {
         assert!(Instant::now() < deadline, "not within {seconds} s: {what}");
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::yield_now();
     }
+}
+
+/// Nothing is sent to `socket` for `ms` milliseconds.
+pub(crate) fn silent(socket: &mut TcpStream, ms: u64) {
+    socket
+        .set_read_timeout(Some(Duration::from_millis(ms)))
+        .unwrap();
+    let got = socket.read(&mut [0; 9]);
+    let error = got.err().map(|e| e.kind());
+    assert_eq!(error, Some(std::io::ErrorKind::WouldBlock));
+    socket
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
 }
 
 /// Processor time of this process so far.

@@ -53,10 +53,22 @@ impl Driver {
         options: &ConnectOptions,
         signals: UnixStream,
     ) -> Result<Driver, ClientError> {
-        let subprotocol = if options.version == Version::V31 { "mqttv3.1" } else { "mqtt" };
+        let subprotocol = if options.version == Version::V31 {
+            "mqttv3.1"
+        } else {
+            "mqtt"
+        };
         let link = Link::open(target, subprotocol, bind)?;
         let session = Session::new(options, Instant::now())?;
-        Ok(Driver { link, session, inbound: Vec::new(), used: 0, busy: false, signals, ended: false })
+        Ok(Driver {
+            link,
+            session,
+            inbound: Vec::new(),
+            used: 0,
+            busy: false,
+            signals,
+            ended: false,
+        })
     }
 
     /// Bytes that the socket has not taken yet.
@@ -65,7 +77,11 @@ impl Driver {
     }
 
     /// Sleeps until something happens. `input`: whether standard input counts.
-    pub(crate) fn wait(&mut self, input: bool, until: Option<Instant>) -> Result<Wake, ClientError> {
+    pub(crate) fn wait(
+        &mut self,
+        input: bool,
+        until: Option<Instant>,
+    ) -> Result<Wake, ClientError> {
         loop {
             if let Some(event) = self.session.next_event() {
                 self.busy = true;
@@ -90,7 +106,10 @@ impl Driver {
             if until.is_some_and(|at| Instant::now() >= at) {
                 return Ok(Wake::Time);
             }
-            let limit = [until, self.session.next_time()].into_iter().flatten().min();
+            let limit = [until, self.session.next_time()]
+                .into_iter()
+                .flatten()
+                .min();
             let woken = self.poll(input, limit)?;
             if woken.signal {
                 return Ok(Wake::Signal);

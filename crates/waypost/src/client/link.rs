@@ -2,8 +2,8 @@
 //!
 //! Owns the socket and what is not written yet. Knows no MQTT; never blocks once it is open.
 
-use super::target::{Scheme, Target};
 use super::ClientError;
+use super::target::{Scheme, Target};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -37,8 +37,15 @@ enum Io {
 
 impl Link {
     /// Connects, from `bind` where that is given.
-    pub(crate) fn open(target: &Target, subprotocol: &'static str, bind: Option<IpAddr>) -> Result<Link, ClientError> {
-        let failed = |source| ClientError::Connect { target: target.to_string(), source };
+    pub(crate) fn open(
+        target: &Target,
+        subprotocol: &'static str,
+        bind: Option<IpAddr>,
+    ) -> Result<Link, ClientError> {
+        let failed = |source| ClientError::Connect {
+            target: target.to_string(),
+            source,
+        };
         let socket = connect(target, bind).map_err(failed)?;
         // Small packets are written whole: waiting for more would only delay them.
         socket.set_nodelay(true).map_err(failed)?;
@@ -46,7 +53,12 @@ impl Link {
             Scheme::Tcp => Io::Tcp(socket),
             Scheme::WebSocket => Io::WebSocket(Box::new(upgrade(target, subprotocol, socket)?)),
         };
-        let link = Link { io, unsent: Vec::new(), unflushed: false, unread: false };
+        let link = Link {
+            io,
+            unsent: Vec::new(),
+            unflushed: false,
+            unread: false,
+        };
         link.socket().set_nonblocking(true).map_err(failed)?;
         Ok(link)
     }
@@ -91,14 +103,20 @@ impl Link {
                     let frame = Frame::Binary(Bytes::from(std::mem::take(&mut self.unsent)));
                     match ws.write(frame) {
                         Ok(()) => self.unflushed = true,
-                        Err(WsError::Io(e)) if e.kind() == ErrorKind::WouldBlock => self.unflushed = true,
+                        Err(WsError::Io(e)) if e.kind() == ErrorKind::WouldBlock => {
+                            self.unflushed = true
+                        }
                         Err(e) => return Err(io_error(e)),
                     }
                 }
                 match ws.flush() {
                     Ok(()) => self.unflushed = false,
-                    Err(WsError::Io(e)) if e.kind() == ErrorKind::WouldBlock => self.unflushed = true,
-                    Err(WsError::ConnectionClosed | WsError::AlreadyClosed) => self.unflushed = false,
+                    Err(WsError::Io(e)) if e.kind() == ErrorKind::WouldBlock => {
+                        self.unflushed = true
+                    }
+                    Err(WsError::ConnectionClosed | WsError::AlreadyClosed) => {
+                        self.unflushed = false
+                    }
                     Err(e) => return Err(io_error(e)),
                 }
                 Ok(())
@@ -136,7 +154,9 @@ impl Link {
                     Ok(_) => self.unflushed = true,
                     Err(WsError::Io(e)) if e.kind() == ErrorKind::WouldBlock => return Ok(true),
                     Err(WsError::ConnectionClosed | WsError::AlreadyClosed) => return Ok(false),
-                    Err(WsError::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => {
+                    Err(WsError::Protocol(
+                        tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+                    )) => {
                         return Ok(false);
                     }
                     Err(e) => return Err(io_error(e)),
@@ -185,8 +205,14 @@ fn connect(target: &Target, bind: Option<IpAddr>) -> io::Result<TcpStream> {
 }
 
 fn connect_one(address: SocketAddr, bind: Option<IpAddr>) -> io::Result<TcpStream> {
-    let Some(bind) = bind else { return TcpStream::connect_timeout(&address, OPEN_TIMEOUT) };
-    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+    let Some(bind) = bind else {
+        return TcpStream::connect_timeout(&address, OPEN_TIMEOUT);
+    };
+    let socket = socket2::Socket::new(
+        socket2::Domain::for_address(address),
+        socket2::Type::STREAM,
+        None,
+    )?;
     socket.bind(&SocketAddr::new(bind, 0).into())?;
     socket.connect_timeout(&address.into(), OPEN_TIMEOUT)?;
     Ok(socket.into())
@@ -197,12 +223,23 @@ fn upgrade(
     subprotocol: &'static str,
     socket: TcpStream,
 ) -> Result<WebSocket<TcpStream>, ClientError> {
-    let failed = |what: String| ClientError::Handshake { target: target.to_string(), what };
-    let mut request = target.to_string().into_client_request().map_err(|e| failed(e.to_string()))?;
+    let failed = |what: String| ClientError::Handshake {
+        target: target.to_string(),
+        what,
+    };
+    let mut request = target
+        .to_string()
+        .into_client_request()
+        .map_err(|e| failed(e.to_string()))?;
     let headers = request.headers_mut();
-    headers.insert("Sec-WebSocket-Protocol", HeaderValue::from_static(subprotocol));
+    headers.insert(
+        "Sec-WebSocket-Protocol",
+        HeaderValue::from_static(subprotocol),
+    );
     let timeout = Some(OPEN_TIMEOUT);
-    socket.set_read_timeout(timeout).and_then(|()| socket.set_write_timeout(timeout))?;
+    socket
+        .set_read_timeout(timeout)
+        .and_then(|()| socket.set_write_timeout(timeout))?;
     let config = WebSocketConfig::default()
         .max_message_size(Some(MESSAGE_AT_MOST))
         .max_frame_size(Some(MESSAGE_AT_MOST))

@@ -9,6 +9,8 @@ mod link;
 mod message;
 mod property;
 mod session;
+#[cfg(test)]
+mod session_tests;
 mod target;
 mod wire;
 
@@ -26,7 +28,10 @@ pub(crate) use wire::reason_name;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
     #[error("cannot reach {target}: {source}")]
-    Connect { target: String, source: std::io::Error },
+    Connect {
+        target: String,
+        source: std::io::Error,
+    },
     #[error("{target} does not answer as a WebSocket: {what}")]
     Handshake { target: String, what: String },
     #[error("the connection broke: {0}")]

@@ -64,18 +64,73 @@ const VARIABLE: Holds = Holds::Number(268_435_455);
 
 /// Name, what it holds, where it may be. [MQTT 5, table 2-4]
 const TABLE: &[(&str, Name, Holds, &[PropertyPlace])] = &[
-    ("payload-format-indicator", N::PayloadFormatIndicator, Holds::Flag, &[Publish, Will]),
-    ("message-expiry-interval", N::MessageExpiryInterval, U32, &[Publish, Will]),
-    ("content-type", N::ContentType, Holds::Text, &[Publish, Will]),
-    ("response-topic", N::ResponseTopic, Holds::Text, &[Publish, Will]),
-    ("correlation-data", N::CorrelationData, Holds::Text, &[Publish, Will]),
-    ("subscription-identifier", N::SubscriptionIdentifier, VARIABLE, &[Subscribe]),
-    ("session-expiry-interval", N::SessionExpiryInterval, U32, &[Connect, Disconnect]),
-    ("authentication-method", N::AuthenticationMethod, Holds::Text, &[Connect]),
-    ("authentication-data", N::AuthenticationData, Holds::Text, &[Connect]),
-    ("request-problem-information", N::RequestProblemInformation, Holds::Flag, &[Connect]),
+    (
+        "payload-format-indicator",
+        N::PayloadFormatIndicator,
+        Holds::Flag,
+        &[Publish, Will],
+    ),
+    (
+        "message-expiry-interval",
+        N::MessageExpiryInterval,
+        U32,
+        &[Publish, Will],
+    ),
+    (
+        "content-type",
+        N::ContentType,
+        Holds::Text,
+        &[Publish, Will],
+    ),
+    (
+        "response-topic",
+        N::ResponseTopic,
+        Holds::Text,
+        &[Publish, Will],
+    ),
+    (
+        "correlation-data",
+        N::CorrelationData,
+        Holds::Text,
+        &[Publish, Will],
+    ),
+    (
+        "subscription-identifier",
+        N::SubscriptionIdentifier,
+        VARIABLE,
+        &[Subscribe],
+    ),
+    (
+        "session-expiry-interval",
+        N::SessionExpiryInterval,
+        U32,
+        &[Connect, Disconnect],
+    ),
+    (
+        "authentication-method",
+        N::AuthenticationMethod,
+        Holds::Text,
+        &[Connect],
+    ),
+    (
+        "authentication-data",
+        N::AuthenticationData,
+        Holds::Text,
+        &[Connect],
+    ),
+    (
+        "request-problem-information",
+        N::RequestProblemInformation,
+        Holds::Flag,
+        &[Connect],
+    ),
     ("will-delay-interval", N::WillDelayInterval, U32, &[Will]),
-    ("request-response-information", N::RequestResponseInformation, Holds::Flag, &[Connect]),
+    (
+        "request-response-information",
+        N::RequestResponseInformation,
+        Holds::Flag,
+        &[Connect],
+    ),
     ("reason-string", N::ReasonString, Holds::Text, &[Disconnect]),
     ("receive-maximum", N::ReceiveMaximum, U16, &[Connect]),
     ("topic-alias-maximum", N::TopicAliasMaximum, U16, &[Connect]),
@@ -123,13 +178,20 @@ impl Property {
     }
 
     /// Makes the property `name` of a packet.
-    pub(crate) fn parse(place: PropertyPlace, name: &str, values: &[&str]) -> Result<Property, String> {
+    pub(crate) fn parse(
+        place: PropertyPlace,
+        name: &str,
+        values: &[&str],
+    ) -> Result<Property, String> {
         let row = TABLE.iter().find(|row| row.0.eq_ignore_ascii_case(name));
         let Some((own, id, holds, places)) = row else {
             return Err(format!("there is no property {name:?}"));
         };
         if !places.contains(&place) {
-            return Err(format!("{own} cannot be given for {}", format!("{place:?}").to_uppercase()));
+            return Err(format!(
+                "{own} cannot be given for {}",
+                format!("{place:?}").to_uppercase()
+            ));
         }
         match (holds, values) {
             (Holds::Pair, [key, value]) => Ok(Property::Pair((*key).into(), (*value).into())),
@@ -162,10 +224,22 @@ mod tests {
             parse(Will, "will-delay-interval", &["5"]),
             Ok(Property::Number(Name::WillDelayInterval, 5))
         );
-        assert!(parse(Publish, "will-delay-interval", &["5"]).unwrap_err().contains("PUBLISH"));
-        assert!(parse(Publish, "topic-alias", &["70000"]).unwrap_err().contains("65535"));
+        assert!(
+            parse(Publish, "will-delay-interval", &["5"])
+                .unwrap_err()
+                .contains("PUBLISH")
+        );
+        assert!(
+            parse(Publish, "topic-alias", &["70000"])
+                .unwrap_err()
+                .contains("65535")
+        );
         assert!(parse(Publish, "payload-format-indicator", &["2"]).is_err());
-        assert!(parse(Publish, "colour", &["red"]).unwrap_err().contains("colour"));
+        assert!(
+            parse(Publish, "colour", &["red"])
+                .unwrap_err()
+                .contains("colour")
+        );
         assert!(PropertyPlace::parse("PUBLISH").is_ok());
         assert!(PropertyPlace::parse("puback").is_err());
     }

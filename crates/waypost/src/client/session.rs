@@ -35,16 +35,36 @@ pub(crate) struct ConnectOptions {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    Connected { session_present: bool, client_id: Option<String> },
+    Connected {
+        session_present: bool,
+        client_id: Option<String>,
+    },
     /// CONNACK with a return or reason code.
-    Refused { code: u8, text: Option<String>, reference: Option<String> },
+    Refused {
+        code: u8,
+        text: Option<String>,
+        reference: Option<String>,
+    },
     Message(Message),
     /// The publish of this number is done; `code` of 0x80 or above: it was refused.
-    Published { number: u64, code: u8, text: Option<String> },
-    Subscribed { codes: Vec<u8>, text: Option<String> },
-    Unsubscribed { codes: Vec<u8> },
+    Published {
+        number: u64,
+        code: u8,
+        text: Option<String>,
+    },
+    Subscribed {
+        codes: Vec<u8>,
+        text: Option<String>,
+    },
+    Unsubscribed {
+        codes: Vec<u8>,
+    },
     /// The server's DISCONNECT.
-    Disconnected { code: u8, text: Option<String>, reference: Option<String> },
+    Disconnected {
+        code: u8,
+        text: Option<String>,
+        reference: Option<String>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,7 +171,11 @@ impl Session {
         wire::subscribe(self.version, id, subscription, &mut self.out)
     }
 
-    pub(crate) fn unsubscribe(&mut self, filters: &[String], props: &[Property]) -> Result<(), ClientError> {
+    pub(crate) fn unsubscribe(
+        &mut self,
+        filters: &[String],
+        props: &[Property],
+    ) -> Result<(), ClientError> {
         let id = self.take_id();
         wire::unsubscribe(self.version, id, filters, props, &mut self.out)
     }
@@ -171,7 +195,9 @@ impl Session {
         let mut at = 0;
         while self.state != State::Over && self.events.is_empty() {
             let rest = bytes.get(at..).unwrap_or_default();
-            let Some((incoming, len)) = wire::next(self.version, rest)? else { break };
+            let Some((incoming, len)) = wire::next(self.version, rest)? else {
+                break;
+            };
             at += len;
             self.on_packet(incoming)?;
         }
@@ -206,13 +232,22 @@ impl Session {
     }
 
     fn on_packet(&mut self, incoming: Incoming) -> Result<(), ClientError> {
-        if self.state == State::Connecting && !matches!(incoming, Incoming::Connack(_) | Incoming::Auth) {
-            return Err(ClientError::Protocol("another packet before CONNACK".into()));
+        if self.state == State::Connecting
+            && !matches!(incoming, Incoming::Connack(_) | Incoming::Auth)
+        {
+            return Err(ClientError::Protocol(
+                "another packet before CONNACK".into(),
+            ));
         }
         match incoming {
             Incoming::Connack(connack) => self.on_connack(connack),
             Incoming::Publish(message) => self.on_publish(message),
-            Incoming::Ack { kind, id, code, text } => self.on_ack(kind, id, code, text),
+            Incoming::Ack {
+                kind,
+                id,
+                code,
+                text,
+            } => self.on_ack(kind, id, code, text),
             Incoming::Suback { codes, text } => {
                 self.events.push_back(Event::Subscribed { codes, text });
                 Ok(())
@@ -225,9 +260,17 @@ impl Session {
                 self.asked = None;
                 Ok(())
             }
-            Incoming::Disconnect { code, text, reference } => {
+            Incoming::Disconnect {
+                code,
+                text,
+                reference,
+            } => {
                 self.state = State::Over;
-                self.events.push_back(Event::Disconnected { code, text, reference });
+                self.events.push_back(Event::Disconnected {
+                    code,
+                    text,
+                    reference,
+                });
                 Ok(())
             }
             Incoming::Auth => Err(ClientError::Send(
@@ -244,7 +287,11 @@ impl Session {
         if connack.code != 0 {
             self.state = State::Over;
             let (code, text, reference) = (connack.code, connack.text, connack.reference);
-            self.events.push_back(Event::Refused { code, text, reference });
+            self.events.push_back(Event::Refused {
+                code,
+                text,
+                reference,
+            });
             return Ok(());
         }
         self.state = State::Online;
@@ -277,7 +324,12 @@ impl Session {
         match message.qos {
             0 => self.events.push_back(Event::Message(message)),
             1 => {
-                wire::ack(self.version, AckKind::Puback, message.packet_id, &mut self.out)?;
+                wire::ack(
+                    self.version,
+                    AckKind::Puback,
+                    message.packet_id,
+                    &mut self.out,
+                )?;
                 self.events.push_back(Event::Message(message));
             }
             _ => {
@@ -292,7 +344,13 @@ impl Session {
         Ok(())
     }
 
-    fn on_ack(&mut self, kind: AckKind, id: u16, code: u8, text: Option<String>) -> Result<(), ClientError> {
+    fn on_ack(
+        &mut self,
+        kind: AckKind,
+        id: u16,
+        code: u8,
+        text: Option<String>,
+    ) -> Result<(), ClientError> {
         if kind == AckKind::Pubrel {
             self.received.remove(&id);
             return wire::ack(self.version, AckKind::Pubcomp, id, &mut self.out);
@@ -307,7 +365,8 @@ impl Session {
             | (AckKind::Pubrec, Some((number, Stage::Pubrec)))
             | (AckKind::Pubcomp, Some((number, Stage::Pubcomp))) => {
                 self.inflight.remove(&id);
-                self.events.push_back(Event::Published { number, code, text });
+                self.events
+                    .push_back(Event::Published { number, code, text });
                 self.send_waiting()
             }
             // A session that was resumed may hold what an earlier run of this client sent.
@@ -319,16 +378,24 @@ impl Session {
     /// Sends as many of the waiting messages as the window allows.
     fn send_waiting(&mut self) -> Result<(), ClientError> {
         while self.state == State::Online {
-            let Some((number, next)) = self.waiting.front() else { break };
+            let Some((number, next)) = self.waiting.front() else {
+                break;
+            };
             let (number, qos) = (*number, next.qos);
             if qos > 0 && self.inflight.len() >= self.window {
                 break;
             }
             let id = if qos > 0 { self.take_id() } else { 0 };
-            let Some((_, next)) = self.waiting.pop_front() else { break };
+            let Some((_, next)) = self.waiting.pop_front() else {
+                break;
+            };
             wire::publish(self.version, id, &next, self.max_packet, &mut self.out)?;
             match qos {
-                0 => self.events.push_back(Event::Published { number, code: 0, text: None }),
+                0 => self.events.push_back(Event::Published {
+                    number,
+                    code: 0,
+                    text: None,
+                }),
                 1 => drop(self.inflight.insert(id, (number, Stage::Puback))),
                 _ => drop(self.inflight.insert(id, (number, Stage::Pubrec))),
             }

@@ -49,32 +49,38 @@ impl Target {
             "mqtts" | "wss" => return Err(UrlError::NotInThisBuild(scheme.to_owned())),
             _ => return Err(wrong("the scheme is neither mqtt nor ws")),
         };
+        let (rest, fragment) = match (scheme, rest.split_once('#')) {
+            (Scheme::WebSocket, Some((rest, fragment))) => (rest, Some(fragment)),
+            _ => (rest, None),
+        };
         let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
         let (login, place) = match authority.rsplit_once('@') {
             Some((login, place)) => (Some(login), place),
             None => (None, authority),
         };
-        let (user, password) = match login.map(|l| l.split_once(':').map_or((l, None), |(u, p)| (u, Some(p)))) {
-            Some((user, password)) => (Some(user), password),
-            None => (None, None),
-        };
+        let (user, password) =
+            match login.map(|l| l.split_once(':').map_or((l, None), |(u, p)| (u, Some(p)))) {
+                Some((user, password)) => (Some(user), password),
+                None => (None, None),
+            };
         let (host, port) = match place.rsplit_once(':') {
-            Some((host, port)) if !port.contains(']') => {
-                (host, Some(port.parse().map_err(|_| wrong("the port is no number"))?))
-            }
+            Some((host, port)) if !port.contains(']') => (
+                host,
+                Some(port.parse().map_err(|_| wrong("the port is no number"))?),
+            ),
             _ => (place, None),
         };
-        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        let host = host
+            .strip_prefix('[')
+            .and_then(|h| h.strip_suffix(']'))
+            .unwrap_or(host);
         if host.is_empty() {
             return Err(wrong("no host"));
         }
         let decode = |text: &str| decode_percent(text).ok_or_else(|| wrong("a wrong %-escape"));
         let (path, topic) = match scheme {
             Scheme::Tcp => ("", path.strip_prefix('/').filter(|t| !t.is_empty())),
-            Scheme::WebSocket => {
-                let (path, topic) = path.split_once('#').map_or((path, None), |(p, t)| (p, Some(t)));
-                (if path.is_empty() { "/mqtt" } else { path }, topic)
-            }
+            Scheme::WebSocket => (if path.is_empty() { "/mqtt" } else { path }, fragment),
         };
         Ok(ParsedUrl {
             target: Target {
@@ -145,11 +151,11 @@ mod tests {
         assert_eq!(url.user.as_deref(), Some("u@x"));
         assert_eq!(url.password.as_deref(), Some("p:w"));
         assert_eq!(url.topic.as_deref(), Some("a/b#"));
-        let url = Target::parse_url("ws://[::1]#t").unwrap_err();
-        assert!(matches!(url, UrlError::Wrong(_)));
-        let url = Target::parse_url("ws://[::1]/mqtt#a/b").unwrap();
+        let url = Target::parse_url("ws://[::1]#a/b").unwrap();
         assert_eq!(url.target.to_string(), "ws://[::1]:8083/mqtt");
         assert_eq!(url.topic.as_deref(), Some("a/b"));
+        let url = Target::parse_url("ws://[::1]/x#a/b").unwrap();
+        assert_eq!(url.target.to_string(), "ws://[::1]:8083/x");
         let url = Target::parse_url("mqtt://h").unwrap();
         assert_eq!((url.target.port, url.topic, url.user), (1883, None, None));
     }
@@ -165,6 +171,9 @@ mod tests {
         assert!(wrong("mqtt://h:x").contains("port"));
         assert!(wrong("http://h").contains("scheme"));
         assert!(!wrong("http://u:secret@h").contains("secret"));
-        assert_eq!(Target::parse_url("wss://h"), Err(UrlError::NotInThisBuild("wss".into())));
+        assert_eq!(
+            Target::parse_url("wss://h"),
+            Err(UrlError::NotInThisBuild("wss".into()))
+        );
     }
 }

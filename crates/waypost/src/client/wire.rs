@@ -15,11 +15,25 @@ pub(crate) use codec::AckKind;
 pub(crate) enum Incoming {
     Connack(Connack),
     Publish(Message),
-    Ack { kind: AckKind, id: u16, code: u8, text: Option<String> },
-    Suback { codes: Vec<u8>, text: Option<String> },
-    Unsuback { codes: Vec<u8> },
+    Ack {
+        kind: AckKind,
+        id: u16,
+        code: u8,
+        text: Option<String>,
+    },
+    Suback {
+        codes: Vec<u8>,
+        text: Option<String>,
+    },
+    Unsuback {
+        codes: Vec<u8>,
+    },
     Pingresp,
-    Disconnect { code: u8, text: Option<String>, reference: Option<String> },
+    Disconnect {
+        code: u8,
+        text: Option<String>,
+        reference: Option<String>,
+    },
     Auth,
 }
 
@@ -66,8 +80,13 @@ pub(crate) fn reason_name(version: Version, code: u8) -> String {
     if version != Version::V5 {
         return format!("{v3} ({code})");
     }
-    let reason = codec::ReasonCode::ALL.iter().find(|reason| reason.as_u8() == code);
-    let text = reason.map_or_else(|| "unknown".to_owned(), |reason| in_words(&format!("{reason:?}")));
+    let reason = codec::ReasonCode::ALL
+        .iter()
+        .find(|reason| reason.as_u8() == code);
+    let text = reason.map_or_else(
+        || "unknown".to_owned(),
+        |reason| in_words(&format!("{reason:?}")),
+    );
     format!("{text} (0x{code:02X})")
 }
 
@@ -83,7 +102,11 @@ fn in_words(name: &str) -> String {
     words
 }
 
-fn encode(packet: &codec::Packet<'_>, version: Version, out: &mut Vec<u8>) -> Result<(), ClientError> {
+fn encode(
+    packet: &codec::Packet<'_>,
+    version: Version,
+    out: &mut Vec<u8>,
+) -> Result<(), ClientError> {
     let start = out.len();
     match codec::encode(packet, version_of(version), out) {
         Ok(_) => Ok(()),
@@ -191,7 +214,12 @@ pub(crate) fn publish(
     Ok(())
 }
 
-pub(crate) fn ack(version: Version, kind: AckKind, id: u16, out: &mut Vec<u8>) -> Result<(), ClientError> {
+pub(crate) fn ack(
+    version: Version,
+    kind: AckKind,
+    id: u16,
+    out: &mut Vec<u8>,
+) -> Result<(), ClientError> {
     let ack = codec::Ack {
         packet_id: id,
         reason: codec::ReasonCode::Success,
@@ -224,7 +252,11 @@ pub(crate) fn subscribe(
         },
     };
     let props = properties(&subscription.props);
-    let filters: Vec<_> = subscription.filters.iter().map(|f| (f.as_str(), options)).collect();
+    let filters: Vec<_> = subscription
+        .filters
+        .iter()
+        .map(|f| (f.as_str(), options))
+        .collect();
     let mut scratch = Vec::new();
     let packet = codec::Subscribe::build(id, props.as_props(), &filters, &mut scratch)
         .map_err(|e| ClientError::Send(e.to_string()))?;
@@ -250,15 +282,25 @@ pub(crate) fn ping(version: Version, out: &mut Vec<u8>) -> Result<(), ClientErro
     encode(&codec::Packet::Pingreq, version, out)
 }
 
-pub(crate) fn disconnect(version: Version, props: &[Property], out: &mut Vec<u8>) -> Result<(), ClientError> {
+pub(crate) fn disconnect(
+    version: Version,
+    props: &[Property],
+    out: &mut Vec<u8>,
+) -> Result<(), ClientError> {
     let props = properties(props);
     let reason = codec::ReasonCode::Success;
-    let packet = codec::Packet::Disconnect(codec::Disconnect { reason, props: props.as_props() });
+    let packet = codec::Packet::Disconnect(codec::Disconnect {
+        reason,
+        props: props.as_props(),
+    });
     encode(&packet, version, out)
 }
 
 /// The first whole packet of `bytes`, and its length.
-pub(crate) fn next(version: Version, bytes: &[u8]) -> Result<Option<(Incoming, usize)>, ClientError> {
+pub(crate) fn next(
+    version: Version,
+    bytes: &[u8],
+) -> Result<Option<(Incoming, usize)>, ClientError> {
     let wrong = |e: codec::DecodeError| ClientError::Protocol(e.to_string());
     let (first, body, len) = match codec::frame(bytes, u32::MAX).map_err(wrong)? {
         codec::Framed::Packet { first, body, len } => (first, body, len),
@@ -281,7 +323,9 @@ fn incoming(packet: &codec::Packet<'_>) -> Result<Incoming, ClientError> {
             codes: suback.codes.to_vec(),
             text: suback.props.reason_string().map(Into::into),
         },
-        P::Unsuback(unsuback) => Incoming::Unsuback { codes: unsuback.codes.to_vec() },
+        P::Unsuback(unsuback) => Incoming::Unsuback {
+            codes: unsuback.codes.to_vec(),
+        },
         P::Pingresp => Incoming::Pingresp,
         P::Disconnect(disconnect) => Incoming::Disconnect {
             code: disconnect.reason as u8,
@@ -290,7 +334,9 @@ fn incoming(packet: &codec::Packet<'_>) -> Result<Incoming, ClientError> {
         },
         P::Auth(_) => Incoming::Auth,
         P::Connect(_) | P::Subscribe(_) | P::Unsubscribe(_) | P::Pingreq => {
-            return Err(ClientError::Protocol("a packet that only clients send".into()));
+            return Err(ClientError::Protocol(
+                "a packet that only clients send".into(),
+            ));
         }
     })
 }
@@ -335,7 +381,10 @@ fn message_of(publish: &codec::Publish<'_>) -> Message {
             payload_is_text: props.payload_format_indicator(),
             response_topic: props.response_topic().map(Into::into),
             subscription_identifiers: props.subscription_identifiers().collect(),
-            user: props.user_properties().map(|(k, v)| (k.into(), v.into())).collect(),
+            user: props
+                .user_properties()
+                .map(|(k, v)| (k.into(), v.into()))
+                .collect(),
         },
     }
 }

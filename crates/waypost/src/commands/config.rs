@@ -90,8 +90,16 @@ fn show(out: &mut Output, sources: SourceOptions, json: bool) -> Result<(), Fail
         });
         return out.line(&serde_json::Value::from_iter(rows).to_string());
     }
-    let texts: Vec<_> = shown.iter().map(|row| format!("{} = {}", row.key, row.value)).collect();
-    let width = texts.iter().map(|text| text.chars().count()).max().unwrap_or(0).min(60);
+    let texts: Vec<_> = shown
+        .iter()
+        .map(|row| format!("{} = {}", row.key, row.value))
+        .collect();
+    let width = texts
+        .iter()
+        .map(|text| text.chars().count())
+        .max()
+        .unwrap_or(0)
+        .min(60);
     for (text, row) in texts.iter().zip(&shown) {
         out.line(&format!("{text:width$}  # {}", row.origin))?;
     }
@@ -105,8 +113,9 @@ fn as_json(value: &Value) -> serde_json::Value {
         Value::Float(x) => json!(x),
         Value::Text(s) | Value::Other(s) => json!(s),
         Value::List(items) => items.iter().map(|item| as_json(&item.value)).collect(),
-        Value::Table(entries) => {
-            entries.iter().map(|(key, node)| (key.clone(), as_json(&node.value))).collect()
-        }
+        Value::Table(entries) => entries
+            .iter()
+            .map(|(key, node)| (key.clone(), as_json(&node.value)))
+            .collect(),
     }
 }

@@ -4,7 +4,9 @@
 //! Turns them into a connected [`Driver`]; owns nothing after that.
 
 use super::property_words::SEPARATOR;
-use crate::client::{ConnectOptions, Driver, Event, Property, PropertyPlace, Scheme, Target, UrlError};
+use crate::client::{
+    ConnectOptions, Driver, Event, Property, PropertyPlace, Scheme, Target, UrlError,
+};
 use crate::client::{Version, Wake, Will, default_port, reason_name};
 use crate::failure::Failure;
 use crate::output;
@@ -35,7 +37,12 @@ pub(crate) struct Connection {
     #[arg(short, long, allow_hyphen_values = true)]
     username: Option<String>,
     /// Password; other users of this machine can see it in the list of processes
-    #[arg(short = 'P', long = "pw", visible_alias = "password", allow_hyphen_values = true)]
+    #[arg(
+        short = 'P',
+        long = "pw",
+        visible_alias = "password",
+        allow_hyphen_values = true
+    )]
     password: Option<String>,
     /// Client id
     #[arg(short, long, conflicts_with = "id_prefix")]
@@ -125,7 +132,8 @@ impl Connection {
 
     pub(crate) fn version(&self) -> Version {
         let v5 = !self.property.is_empty() || self.session_expiry_interval.is_some();
-        self.protocol_version.unwrap_or(if v5 { Version::V5 } else { Version::V311 })
+        self.protocol_version
+            .unwrap_or(if v5 { Version::V5 } else { Version::V311 })
     }
 
     pub(crate) fn properties(&self, place: PropertyPlace) -> Vec<Property> {
@@ -150,7 +158,9 @@ impl Connection {
         }
         let forever = self.session_expiry_interval == Some(NEVER);
         if (self.keep_session || forever) && self.id.is_none() {
-            return Err(Failure::usage("a session that is kept needs a client id: --id"));
+            return Err(Failure::usage(
+                "a session that is kept needs a client id: --id",
+            ));
         }
         if self.version() != Version::V5 {
             if !self.property.is_empty() {
@@ -160,7 +170,9 @@ impl Connection {
                 return Err(Failure::usage("a session expiry (-x) needs MQTT 5: -V 5"));
             }
             if self.password.is_some() && self.username.is_none() && self.url.is_none() {
-                return Err(Failure::usage("a password without a user name needs MQTT 5: -V 5"));
+                return Err(Failure::usage(
+                    "a password without a user name needs MQTT 5: -V 5",
+                ));
             }
         }
         self.place().map(drop)
@@ -175,13 +187,28 @@ impl Connection {
         let mut driver = Driver::open(&target, self.bind, &options, signals()?)?;
         loop {
             match driver.wait(false, None)? {
-                Wake::Event(Event::Connected { session_present, client_id }) => {
+                Wake::Event(Event::Connected {
+                    session_present,
+                    client_id,
+                }) => {
                     let id = client_id.unwrap_or(options.client_id);
-                    self.debug(|| format!("connected as {id:?}, session present: {session_present}"));
+                    self.debug(|| {
+                        format!("connected as {id:?}, session present: {session_present}")
+                    });
                     return Ok(Opened { driver, version });
                 }
-                Wake::Event(Event::Refused { code, text, reference }) => {
-                    let what = ended("the server refused the connection", version, code, text, reference);
+                Wake::Event(Event::Refused {
+                    code,
+                    text,
+                    reference,
+                }) => {
+                    let what = ended(
+                        "the server refused the connection",
+                        version,
+                        code,
+                        text,
+                        reference,
+                    );
                     return Err(Failure::failed(what));
                 }
                 Wake::Signal => return Err(Failure::failed("interrupted")),
@@ -197,15 +224,27 @@ impl Connection {
             None => {
                 let scheme = Scheme::Tcp;
                 let port = self.port.unwrap_or(default_port(scheme));
-                let host = self.host.trim_start_matches('[').trim_end_matches(']').to_owned();
-                (Target { scheme, host, port, path: String::new() }, None)
+                let host = self
+                    .host
+                    .trim_start_matches('[')
+                    .trim_end_matches(']')
+                    .to_owned();
+                (
+                    Target {
+                        scheme,
+                        host,
+                        port,
+                        path: String::new(),
+                    },
+                    None,
+                )
             }
             Some(url) => {
                 let url = Target::parse_url(url).map_err(|e| match e {
                     UrlError::Wrong(what) => Failure::usage(what),
-                    UrlError::NotInThisBuild(scheme) => {
-                        Failure::usage(format!("{scheme} is not in this build; it speaks mqtt and ws"))
-                    }
+                    UrlError::NotInThisBuild(scheme) => Failure::usage(format!(
+                        "{scheme} is not in this build; it speaks mqtt and ws"
+                    )),
                 })?;
                 user = user.or(url.user);
                 password = password.or(url.password);
@@ -214,7 +253,9 @@ impl Connection {
         };
         let version = self.version();
         let mut props = self.properties(PropertyPlace::Connect);
-        let expiry = self.session_expiry_interval.or(self.keep_session.then_some(NEVER));
+        let expiry = self
+            .session_expiry_interval
+            .or(self.keep_session.then_some(NEVER));
         if let Some(expiry) = expiry.filter(|_| version == Version::V5) {
             let given = props.iter().any(Property::is_session_expiry);
             if !given {
@@ -251,7 +292,10 @@ impl Connection {
             (None, None) => {
                 use std::hash::{BuildHasher, RandomState};
                 // MQTT 3.1 allows 23 characters.
-                format!("waypost-{:015x}", RandomState::new().hash_one(std::process::id()) >> 4)
+                format!(
+                    "waypost-{:015x}",
+                    RandomState::new().hash_one(std::process::id()) >> 4
+                )
             }
         }
     }
@@ -279,8 +323,10 @@ pub(crate) fn ended(
 fn signals() -> Result<UnixStream, Failure> {
     let (here, there) = UnixStream::pair().map_err(Failure::failed)?;
     let other = there.try_clone().map_err(Failure::failed)?;
-    signal_hook::low_level::pipe::register(signal_hook::consts::SIGINT, there).map_err(Failure::failed)?;
-    signal_hook::low_level::pipe::register(signal_hook::consts::SIGTERM, other).map_err(Failure::failed)?;
+    signal_hook::low_level::pipe::register(signal_hook::consts::SIGINT, there)
+        .map_err(Failure::failed)?;
+    signal_hook::low_level::pipe::register(signal_hook::consts::SIGTERM, other)
+        .map_err(Failure::failed)?;
     Ok(here)
 }
 
@@ -300,7 +346,9 @@ fn parse_version(text: &str) -> Result<Version, String> {
 fn parse_expiry(text: &str) -> Result<u32, String> {
     match text {
         "-1" | "\u{221e}" => Ok(NEVER),
-        _ => text.parse().map_err(|_| "seconds up to 4294967295, or -1 for ever".into()),
+        _ => text
+            .parse()
+            .map_err(|_| "seconds up to 4294967295, or -1 for ever".into()),
     }
 }
 
@@ -310,5 +358,8 @@ fn parse_property(text: &str) -> Result<Given, String> {
         return Err("expected PACKET NAME VALUE".into());
     };
     let place = PropertyPlace::parse(place)?;
-    Ok(Given { place, property: Property::parse(place, name, values)? })
+    Ok(Given {
+        place,
+        property: Property::parse(place, name, values)?,
+    })
 }

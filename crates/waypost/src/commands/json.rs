@@ -20,7 +20,10 @@ pub(crate) enum Payload {
 /// None where the payload is to be embedded and is no JSON.
 pub(crate) fn message(message: &Message, now: &Zoned, how: Payload) -> Option<Value> {
     let mut object = Map::new();
-    object.insert("tst".into(), now.strftime("%Y-%m-%dT%H:%M:%S.%6f%z").to_string().into());
+    object.insert(
+        "tst".into(),
+        now.strftime("%Y-%m-%dT%H:%M:%S.%6f%z").to_string().into(),
+    );
     object.insert("topic".into(), message.topic.as_str().into());
     object.insert("qos".into(), message.qos.into());
     object.insert("retain".into(), u8::from(message.retain).into());
@@ -40,9 +43,10 @@ pub(crate) fn message(message: &Message, now: &Zoned, how: Payload) -> Option<Va
         }
         (Payload::Embedded, Err(_)) => return None,
         (Payload::Quoted, Ok(text)) => object.insert("payload".into(), text.into()),
-        (Payload::Quoted, Err(_)) => {
-            object.insert("payload_base64".into(), BASE64.encode(&message.payload).into())
-        }
+        (Payload::Quoted, Err(_)) => object.insert(
+            "payload_base64".into(),
+            BASE64.encode(&message.payload).into(),
+        ),
     };
     Some(object.into())
 }
@@ -74,9 +78,18 @@ fn properties(message: &Message) -> Map<String, Value> {
         Some((Err(_), data)) => put("correlation-data-base64", Some(BASE64.encode(data).into())),
         None => {}
     }
-    put("payload-format-indicator", props.payload_is_text.map(|is| u8::from(is).into()));
-    put("response-topic", props.response_topic.clone().map(Value::from));
-    put("message-expiry-interval", props.message_expiry_interval.map(Value::from));
+    put(
+        "payload-format-indicator",
+        props.payload_is_text.map(|is| u8::from(is).into()),
+    );
+    put(
+        "response-topic",
+        props.response_topic.clone().map(Value::from),
+    );
+    put(
+        "message-expiry-interval",
+        props.message_expiry_interval.map(Value::from),
+    );
     match props.subscription_identifiers.as_slice() {
         [] => {}
         [one] => put("subscription-identifier", Some((*one).into())),

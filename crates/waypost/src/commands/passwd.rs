@@ -45,13 +45,21 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let before = read(path)?;
     // A file that is broken already is not made worse.
     if let Err(e) = PasswordFile::parse(&before) {
-        return Err(Failure::failed(format!("{}:{}: {}", path.display(), e.line, e.what)));
+        return Err(Failure::failed(format!(
+            "{}:{}: {}",
+            path.display(),
+            e.line,
+            e.what
+        )));
     }
     let user = options.user.as_str();
     let known = before.lines().any(|line| is_user(line, user));
     let after = if options.delete {
         if !known {
-            return Err(Failure::failed(format!("{} has no user {user:?}", path.display())));
+            return Err(Failure::failed(format!(
+                "{} has no user {user:?}",
+                path.display()
+            )));
         }
         rewrite(&before, user, None)
     } else {
@@ -109,23 +117,32 @@ fn ask(options: &Options) -> Result<String, Failure> {
     let password = if options.password_stdin {
         let mut text = String::new();
         let at_most = u64::try_from(MAX_PASSWORD + 2).unwrap_or(u64::MAX);
-        std::io::stdin().take(at_most).read_to_string(&mut text).map_err(Failure::failed)?;
+        std::io::stdin()
+            .take(at_most)
+            .read_to_string(&mut text)
+            .map_err(Failure::failed)?;
         text.lines().next().unwrap_or_default().to_owned()
     } else if is_terminal() {
         let first = rpassword::prompt_password("Password: ").map_err(Failure::failed)?;
         let second = rpassword::prompt_password("Again: ").map_err(Failure::failed)?;
         if first != second {
-            return Err(Failure::failed("the two passwords differ; nothing is changed"));
+            return Err(Failure::failed(
+                "the two passwords differ; nothing is changed",
+            ));
         }
         first
     } else {
-        return Err(Failure::usage("standard input is no terminal: use --password-stdin"));
+        return Err(Failure::usage(
+            "standard input is no terminal: use --password-stdin",
+        ));
     };
     if password.is_empty() {
         return Err(Failure::usage("an empty password is none"));
     }
     if password.len() > MAX_PASSWORD {
-        return Err(Failure::usage(format!("a password has at most {MAX_PASSWORD} bytes")));
+        return Err(Failure::usage(format!(
+            "a password has at most {MAX_PASSWORD} bytes"
+        )));
     }
     Ok(password)
 }
@@ -148,7 +165,11 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 fn write_beside(path: &Path, beside: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(beside)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(beside)?;
     if let Ok(old) = std::fs::metadata(path) {
         file.set_permissions(std::fs::Permissions::from_mode(old.mode() & 0o7777))?;
         // Only root may give a file away; then it stays with who writes it.
@@ -157,7 +178,10 @@ fn write_beside(path: &Path, beside: &Path, text: &str) -> std::io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     std::fs::rename(beside, path)?;
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = path
+        .parent()
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     File::open(dir)?.sync_all()
 }
 
@@ -168,8 +192,14 @@ mod tests {
     #[test]
     fn other_lines_stay_as_they_are() {
         let before = "# staff\nalice:x\n\nbob:y\n";
-        assert_eq!(rewrite(before, "alice", Some("z")), "# staff\nalice:z\n\nbob:y\n");
-        assert_eq!(rewrite(before, "carol", Some("z")), "# staff\nalice:x\n\nbob:y\ncarol:z\n");
+        assert_eq!(
+            rewrite(before, "alice", Some("z")),
+            "# staff\nalice:z\n\nbob:y\n"
+        );
+        assert_eq!(
+            rewrite(before, "carol", Some("z")),
+            "# staff\nalice:x\n\nbob:y\ncarol:z\n"
+        );
         assert_eq!(rewrite(before, "bob", None), "# staff\nalice:x\n\n");
         assert_eq!(rewrite("", "a", Some("z")), "a:z\n");
         assert_eq!(rewrite("a:z", "a", None), "");
@@ -186,7 +216,11 @@ mod tests {
         write(&path, "a:2\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "a:2\n");
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
-        assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1, "nothing is left beside it");
+        assert_eq!(
+            std::fs::read_dir(&dir).unwrap().count(),
+            1,
+            "nothing is left beside it"
+        );
         std::fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -64,7 +64,12 @@ impl Format {
     }
 
     /// Fills the format in; the problem is `%J` with a payload that is no JSON, and leaves it out.
-    pub(crate) fn fill(&self, message: &Message, now: &Zoned, out: &mut Vec<u8>) -> Result<(), String> {
+    pub(crate) fn fill(
+        &self,
+        message: &Message,
+        now: &Zoned,
+        out: &mut Vec<u8>,
+    ) -> Result<(), String> {
         let mut result = Ok(());
         for piece in &self.pieces {
             match piece {
@@ -77,7 +82,9 @@ impl Format {
                     Some(value) => field.pad(&value, out),
                     None => {
                         let topic = &message.topic;
-                        result = Err(format!("message payload is not valid JSON on topic {topic}"));
+                        result = Err(format!(
+                            "message payload is not valid JSON on topic {topic}"
+                        ));
                     }
                 },
             }
@@ -87,7 +94,13 @@ impl Format {
 }
 
 fn field(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<Field, String> {
-    let mut field = Field { letter: '%', left: false, zeros: false, width: 0, most: None };
+    let mut field = Field {
+        letter: '%',
+        left: false,
+        zeros: false,
+        width: 0,
+        most: None,
+    };
     while let Some(flag) = chars.next_if(|c| matches!(c, '-' | '0')) {
         if flag == '-' {
             field.left = true;
@@ -139,7 +152,11 @@ impl Field {
         let props = &message.props;
         let json = |how| {
             let value = json::message(message, now, how)?;
-            Some(if pretty { format!("{value:#}") } else { value.to_string() })
+            Some(if pretty {
+                format!("{value:#}")
+            } else {
+                value.to_string()
+            })
         };
         let text = match self.letter {
             'p' => return Some(message.payload.clone()),
@@ -158,17 +175,27 @@ impl Field {
                 let at = now.timestamp();
                 format!("{}.{:09}", at.as_second(), at.subsec_nanosecond())
             }
-            'A' => props.topic_alias.map_or_else(String::new, |n| n.to_string()),
+            'A' => props
+                .topic_alias
+                .map_or_else(String::new, |n| n.to_string()),
             'C' => props.content_type.clone().unwrap_or_default(),
-            'E' => props.message_expiry_interval.map_or_else(String::new, |n| n.to_string()),
-            'F' => props.payload_is_text.map_or_else(String::new, |is| u8::from(is).to_string()),
+            'E' => props
+                .message_expiry_interval
+                .map_or_else(String::new, |n| n.to_string()),
+            'F' => props
+                .payload_is_text
+                .map_or_else(String::new, |is| u8::from(is).to_string()),
             'P' => {
                 let pairs: Vec<_> = props.user.iter().map(|(k, v)| format!("{k}:{v}")).collect();
                 pairs.join(" ")
             }
             'R' => props.response_topic.clone().unwrap_or_default(),
             'S' => {
-                let ids: Vec<_> = props.subscription_identifiers.iter().map(u32::to_string).collect();
+                let ids: Vec<_> = props
+                    .subscription_identifiers
+                    .iter()
+                    .map(u32::to_string)
+                    .collect();
                 ids.join(" ")
             }
             _ => "%".to_owned(),
@@ -179,10 +206,16 @@ impl Field {
     /// Cuts and pads, by characters where the value is text.
     fn pad(&self, value: &[u8], out: &mut Vec<u8>) {
         // Only these are cut, as mosquitto_sub does.
-        let most = self.most.filter(|_| "CIRt".contains(self.letter)).unwrap_or(usize::MAX);
+        let most = self
+            .most
+            .filter(|_| "CIRt".contains(self.letter))
+            .unwrap_or(usize::MAX);
         let (value, length) = match std::str::from_utf8(value) {
             Ok(text) => {
-                let end = text.char_indices().nth(most).map_or(text.len(), |(at, _)| at);
+                let end = text
+                    .char_indices()
+                    .nth(most)
+                    .map_or(text.len(), |(at, _)| at);
                 let text = text.get(..end).unwrap_or(text);
                 (text.as_bytes(), text.chars().count())
             }
@@ -219,7 +252,9 @@ mod tests {
     fn fill(format: &str, message: &Message) -> String {
         let now: Zoned = "2020-05-06T22:12:03.25+02:00[+02:00]".parse().unwrap();
         let mut out = Vec::new();
-        let _ = Format::parse(format, false).unwrap().fill(message, &now, &mut out);
+        let _ = Format::parse(format, false)
+            .unwrap()
+            .fill(message, &now, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -243,12 +278,18 @@ mod tests {
     fn sequences() {
         for (format, expected) in [
             ("%t|%p|%q|%r|%l|%m", "a/b|{\"x\": 1}|1|1|8|7"),
-            ("%10t|%-10t|%3.1t|%05l|%%", "       a/b|a/b       |  a|00008|%"),
+            (
+                "%10t|%-10t|%3.1t|%05l|%%",
+                "       a/b|a/b       |  a|00008|%",
+            ),
             ("%x", "7b2278223a20317d"),
             ("%X", "7B2278223A20317D"),
             ("%P|%C|%R|%E|%S", "k:v k2:v2|text/x|||"),
             ("%I|%U", "2020-05-06T22:12:03+0200|1588795923.250000000"),
-            ("@Y-@m-@dT@H:@M:@S@z @N @@", "2020-05-06T22:12:03+0200 250000000 @"),
+            (
+                "@Y-@m-@dT@H:@M:@S@z @N @@",
+                "2020-05-06T22:12:03+0200 250000000 @",
+            ),
             ("a\\tb\\\\\\n", "a\tb\\\n"),
         ] {
             assert_eq!(fill(format, &greeting()), expected, "{format}");
@@ -262,10 +303,19 @@ mod tests {
                     {\"k\":\"v\",\"k2\":\"v2\"},\"content-type\":\"text/x\"},";
         let quoted = format!("{head}\"payload\":\"{{\\\"x\\\": 1}}\"}}");
         assert_eq!(fill("%j", &greeting()), quoted);
-        assert_eq!(fill("%J", &greeting()), format!("{head}\"payload\":{{\"x\":1}}}}"));
-        let message = Message { payload: b"no".to_vec(), ..Message::default() };
+        assert_eq!(
+            fill("%J", &greeting()),
+            format!("{head}\"payload\":{{\"x\":1}}}}")
+        );
+        let message = Message {
+            payload: b"no".to_vec(),
+            ..Message::default()
+        };
         assert_eq!(fill("<%J>", &message), "<>");
-        let message = Message { payload: vec![0xff], ..Message::default() };
+        let message = Message {
+            payload: vec![0xff],
+            ..Message::default()
+        };
         assert!(fill("%j", &message).contains("\"payload_base64\":\"/w==\""));
     }
 
@@ -278,7 +328,16 @@ mod tests {
 
     #[test]
     fn offences() {
-        for format in ["%", "%z", "%-", "@", "@!", "\\", "\\q", "%99999999999999999999t"] {
+        for format in [
+            "%",
+            "%z",
+            "%-",
+            "@",
+            "@!",
+            "\\",
+            "\\q",
+            "%99999999999999999999t",
+        ] {
             assert!(Format::parse(format, false).is_err(), "{format}");
         }
     }

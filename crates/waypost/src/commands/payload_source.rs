@@ -26,7 +26,9 @@ fn read_whole(from: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
     let result = from.take(MAX_PAYLOAD + 1).read_to_end(&mut payload);
     result.map_err(|e| Failure::failed(format!("{name}: {e}")))?;
     if payload.len() as u64 > MAX_PAYLOAD {
-        return Err(Failure::failed(format!("{name} is larger than any MQTT packet ({MAX_PAYLOAD} bytes)")));
+        return Err(Failure::failed(format!(
+            "{name} is larger than any MQTT packet ({MAX_PAYLOAD} bytes)"
+        )));
     }
     Ok(payload)
 }
@@ -71,7 +73,9 @@ impl Lines {
         while let Some(piece) = pieces.next() {
             self.partial.extend_from_slice(piece);
             if self.partial.len() as u64 > MAX_PAYLOAD {
-                return Err(Failure::failed("standard input: a line is larger than any MQTT packet"));
+                return Err(Failure::failed(
+                    "standard input: a line is larger than any MQTT packet",
+                ));
             }
             if pieces.peek().is_some() {
                 lines.push(std::mem::take(&mut self.partial));

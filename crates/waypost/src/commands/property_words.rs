@@ -11,7 +11,9 @@ pub(crate) const SEPARATOR: char = '\u{1f}';
 
 /// Gathers the words behind each `-D` or `--property` of `pub` and `sub` into one.
 pub(crate) fn gather(words: Vec<OsString>) -> Result<Vec<OsString>, String> {
-    let takes = words.get(1).is_some_and(|command| command == "pub" || command == "sub");
+    let takes = words
+        .get(1)
+        .is_some_and(|command| command == "pub" || command == "sub");
     if !takes {
         return Ok(words);
     }
@@ -33,7 +35,9 @@ pub(crate) fn gather(words: Vec<OsString>) -> Result<Vec<OsString>, String> {
             }
             Some(Ok(word)) => Ok(word),
             Some(Err(_)) => Err("--property: a value is no UTF-8".to_owned()),
-            None => Err("--property takes PACKET NAME VALUE, or PACKET user-property NAME VALUE".to_owned()),
+            None => Err(
+                "--property takes PACKET NAME VALUE, or PACKET user-property NAME VALUE".to_owned(),
+            ),
         };
         let mut parts = vec![next()?, next()?, next()?];
         if parts.get(1).is_some_and(|name| Property::is_pair(name)) {

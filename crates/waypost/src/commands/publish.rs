@@ -71,7 +71,12 @@ pub(crate) struct Options {
 
 /// What is still to be sent.
 enum Source {
-    Same { payload: Vec<u8>, left: u64, next: Instant, delay: Duration },
+    Same {
+        payload: Vec<u8>,
+        left: u64,
+        next: Instant,
+        delay: Duration,
+    },
     Lines(Lines),
 }
 
@@ -85,17 +90,25 @@ struct Run<'a> {
     refused: bool,
 }
 
-pub(crate) fn run(options: Options) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     options.connection.check()?;
     let topic = options.topic.clone().or(options.connection.url_topic()?);
-    let Some(topic) = topic else { return Err(Failure::usage("a topic is needed: --topic")) };
+    let Some(topic) = topic else {
+        return Err(Failure::usage("a topic is needed: --topic"));
+    };
     message::topic::check(&topic, 65_535).map_err(|e| Failure::usage(format!("{topic:?}: {e}")))?;
     let delay = Duration::try_from_secs_f64(options.repeat_delay)
         .map_err(|_| Failure::usage("--repeat-delay takes seconds"))?;
-    let source = source(&options, delay)?;
+    let source = source(options, delay)?;
     let quiet = options.connection.quiet;
-    let result = send(&options, topic, source);
-    result.map_err(|failure| if quiet { Failure::silent(failure.code) } else { failure })
+    let result = send(options, topic, source);
+    result.map_err(|failure| {
+        if quiet {
+            Failure::silent(failure.code)
+        } else {
+            failure
+        }
+    })
 }
 
 fn source(options: &Options, delay: Duration) -> Result<Source, Failure> {
@@ -110,10 +123,16 @@ fn source(options: &Options, delay: Duration) -> Result<Source, Failure> {
     } else if options.stdin_line {
         return Ok(Source::Lines(Lines::default()));
     } else {
-        let what = "a message is needed: --message, --file, --null-message, --stdin-line or --stdin-file";
+        let what =
+            "a message is needed: --message, --file, --null-message, --stdin-line or --stdin-file";
         return Err(Failure::usage(what));
     };
-    Ok(Source::Same { payload, left: options.repeat, next: Instant::now(), delay })
+    Ok(Source::Same {
+        payload,
+        left: options.repeat,
+        next: Instant::now(),
+        delay,
+    })
 }
 
 fn send(options: &Options, topic: String, source: Source) -> Result<(), Failure> {
@@ -126,6 +145,7 @@ fn send(options: &Options, topic: String, source: Source) -> Result<(), Failure>
         source,
         refused: false,
     };
+    let mut interrupted = false;
     while !run.is_done() {
         run.publish_due()?;
         let input = run.wants_input();
@@ -135,14 +155,24 @@ fn send(options: &Options, topic: String, source: Source) -> Result<(), Failure>
             Wake::Idle => run.out.flush()?,
             Wake::Input => run.read_lines()?,
             Wake::Time => {}
-            Wake::Signal => break,
+            Wake::Signal => {
+                interrupted = true;
+                break;
+            }
         }
     }
     run.out.flush()?;
     let goodbye = options.connection.properties(PropertyPlace::Disconnect);
     run.opened.driver.session.disconnect(&goodbye)?;
     run.opened.driver.close()?;
-    if run.refused { Err(Failure::silent(crate::failure::FAILED)) } else { Ok(()) }
+    if interrupted {
+        return Err(Failure::failed("interrupted before everything was sent"));
+    }
+    if run.refused {
+        Err(Failure::silent(crate::failure::FAILED))
+    } else {
+        Ok(())
+    }
 }
 
 impl Run<'_> {
@@ -166,7 +196,9 @@ impl Run<'_> {
 
     fn next_time(&self) -> Option<Instant> {
         match &self.source {
-            Source::Same { left: 1.., next, .. } if self.has_room() => Some(*next),
+            Source::Same {
+                left: 1.., next, ..
+            } if self.has_room() => Some(*next),
             _ => None,
         }
     }
@@ -174,7 +206,12 @@ impl Run<'_> {
     fn publish_due(&mut self) -> Result<(), Failure> {
         let room = self.has_room();
         let payload = match &mut self.source {
-            Source::Same { payload, left, next, delay } if *left > 0 && room && *next <= Instant::now() => {
+            Source::Same {
+                payload,
+                left,
+                next,
+                delay,
+            } if *left > 0 && room && *next <= Instant::now() => {
                 *left -= 1;
                 *next += *delay;
                 payload.clone()
@@ -185,7 +222,9 @@ impl Run<'_> {
     }
 
     fn read_lines(&mut self) -> Result<(), Failure> {
-        let Source::Lines(lines) = &mut self.source else { return Ok(()) };
+        let Source::Lines(lines) = &mut self.source else {
+            return Ok(());
+        };
         for line in lines.read()? {
             self.publish(line)?;
         }
@@ -202,7 +241,9 @@ impl Run<'_> {
             props: self.props.clone(),
         })?;
         let topic = &self.topic;
-        self.options.connection.debug(|| format!("publishing message {number} of {size} bytes to {topic:?}"));
+        self.options
+            .connection
+            .debug(|| format!("publishing message {number} of {size} bytes to {topic:?}"));
         Ok(())
     }
 
@@ -210,8 +251,18 @@ impl Run<'_> {
         let version = self.opened.version;
         match event {
             Event::Published { number, code, text } => self.on_published(number, code, text),
-            Event::Disconnected { code, text, reference } => {
-                let what = ended("the server ended the connection", version, code, text, reference);
+            Event::Disconnected {
+                code,
+                text,
+                reference,
+            } => {
+                let what = ended(
+                    "the server ended the connection",
+                    version,
+                    code,
+                    text,
+                    reference,
+                );
                 Err(Failure::failed(what))
             }
             // Messages for subscriptions that a kept session has are not this command's.
@@ -221,8 +272,16 @@ impl Run<'_> {
 
     fn on_published(&mut self, number: u64, code: u8, text: Option<String>) -> Result<(), Failure> {
         let version = self.opened.version;
-        let reason = || if version == Version::V5 { reason_name(version, code) } else { "success (0)".into() };
-        self.options.connection.debug(|| format!("message {number} is done: {}", reason()));
+        let reason = || {
+            if version == Version::V5 {
+                reason_name(version, code)
+            } else {
+                "success (0)".into()
+            }
+        };
+        self.options
+            .connection
+            .debug(|| format!("message {number} is done: {}", reason()));
         if self.options.json {
             let line = json!({
                 "number": number,
@@ -236,7 +295,13 @@ impl Run<'_> {
         }
         if code >= 0x80 {
             self.refused = true;
-            self.out.complain(&ended("the server refused the message", version, code, text, None));
+            self.out.complain(&ended(
+                "the server refused the message",
+                version,
+                code,
+                text,
+                None,
+            ));
         }
         Ok(())
     }

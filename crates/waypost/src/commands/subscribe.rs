@@ -5,7 +5,9 @@
 use super::connection::{Connection, Opened, ended, qos};
 use super::json::{self, Payload};
 use super::pattern_format::Format;
-use crate::client::{Event, Message, PropertyPlace, Publication, Subscription, Version, Wake, reason_name};
+use crate::client::{
+    Event, Message, PropertyPlace, Publication, Subscription, Version, Wake, reason_name,
+};
 use crate::failure::{Failure, TIMED_OUT};
 use crate::output::Output;
 use clap::Args;
@@ -119,7 +121,13 @@ pub(crate) fn run(mut options: Options) -> Result<(), Failure> {
     options.topic.extend(options.connection.url_topic()?);
     let style = check(&options)?;
     let quiet = options.connection.quiet;
-    receive(&options, style).map_err(|failure| if quiet { Failure::silent(failure.code) } else { failure })
+    receive(&options, style).map_err(|failure| {
+        if quiet {
+            Failure::silent(failure.code)
+        } else {
+            failure
+        }
+    })
 }
 
 fn check(options: &Options) -> Result<Style, Failure> {
@@ -128,20 +136,26 @@ fn check(options: &Options) -> Result<Style, Failure> {
     }
     let filters = [&options.topic, &options.unsubscribe, &options.filter_out];
     for filter in filters.into_iter().flatten() {
-        let checked = message::SharedFilter::parse(filter)
-            .and_then(|shared| message::pattern::check_mqtt(shared.map_or(filter, |s| s.filter), 65_535));
+        let checked = message::SharedFilter::parse(filter).and_then(|shared| {
+            message::pattern::check_mqtt(shared.map_or(filter, |s| s.filter), 65_535)
+        });
         checked.map_err(|e| Failure::usage(format!("{filter:?}: {e}")))?;
     }
     let v5 = options.connection.version() == Version::V5;
-    if !v5 && (options.retain_as_published || options.no_local || options.retain_handling != "always") {
+    if !v5
+        && (options.retain_as_published || options.no_local || options.retain_handling != "always")
+    {
         let what = "--retain-as-published, --no-local and --retain-handling need MQTT 5: -V 5";
         return Err(Failure::usage(what));
     }
     Ok(match &options.format {
-        Some(format) => {
-            Style::Format(Format::parse(format, options.pretty).map_err(|e| Failure::usage(format!("-F: {e}")))?)
-        }
-        None if options.json => Style::Json { pretty: options.pretty },
+        Some(format) => Style::Format(
+            Format::parse(format, options.pretty)
+                .map_err(|e| Failure::usage(format!("-F: {e}")))?,
+        ),
+        None if options.json => Style::Json {
+            pretty: options.pretty,
+        },
         None if options.verbose => Style::Verbose,
         None => Style::Payload,
     })
@@ -160,7 +174,9 @@ fn receive(options: &Options, style: Style) -> Result<(), Failure> {
         buffer: Vec::new(),
     };
     run.subscribe()?;
-    let until = options.timeout.map(|s| Instant::now() + Duration::from_secs(s.into()));
+    let until = options
+        .timeout
+        .map(|s| Instant::now() + Duration::from_secs(s.into()));
     let mut timed_out = false;
     let mut leaving = false;
     while !(leaving && run.opened.driver.session.unfinished() == 0) {
@@ -183,7 +199,10 @@ fn receive(options: &Options, style: Style) -> Result<(), Failure> {
     run.opened.driver.session.disconnect(&goodbye)?;
     run.opened.driver.close()?;
     if timed_out {
-        return Err(Failure { code: TIMED_OUT, text: "timed out".into() });
+        return Err(Failure {
+            code: TIMED_OUT,
+            text: "timed out".into(),
+        });
     }
     Ok(())
 }
@@ -206,11 +225,19 @@ impl Run<'_> {
                 props: connection.properties(PropertyPlace::Subscribe),
             })?;
             self.answers += 1;
-            connection.debug(|| format!("subscribing to {:?} with QoS {}", options.topic, options.qos));
+            connection.debug(|| {
+                format!(
+                    "subscribing to {:?} with QoS {}",
+                    options.topic, options.qos
+                )
+            });
         }
         if !options.unsubscribe.is_empty() {
             let props = connection.properties(PropertyPlace::Unsubscribe);
-            self.opened.driver.session.unsubscribe(&options.unsubscribe, &props)?;
+            self.opened
+                .driver
+                .session
+                .unsubscribe(&options.unsubscribe, &props)?;
             self.answers += 1;
             connection.debug(|| format!("unsubscribing from {:?}", options.unsubscribe));
         }
@@ -222,7 +249,9 @@ impl Run<'_> {
         match event {
             Event::Subscribed { codes, text } => self.on_subscribed(&codes, text.as_deref()),
             Event::Unsubscribed { codes } => {
-                self.options.connection.debug(|| format!("unsubscribed: {codes:?}"));
+                self.options
+                    .connection
+                    .debug(|| format!("unsubscribed: {codes:?}"));
                 Ok(self.answered())
             }
             Event::Published { code, text, .. } if code >= 0x80 => {
@@ -230,24 +259,43 @@ impl Run<'_> {
                 self.out.complain(&ended(what, version, code, text, None));
                 Ok(ControlFlow::Continue(()))
             }
-            Event::Disconnected { code, text, reference } => {
+            Event::Disconnected {
+                code,
+                text,
+                reference,
+            } => {
                 self.out.flush()?;
-                let what = ended("the server ended the connection", version, code, text, reference);
+                let what = ended(
+                    "the server ended the connection",
+                    version,
+                    code,
+                    text,
+                    reference,
+                );
                 Err(Failure::failed(what))
             }
             _ => Ok(ControlFlow::Continue(())),
         }
     }
 
-    fn on_subscribed(&mut self, codes: &[u8], text: Option<&str>) -> Result<ControlFlow<()>, Failure> {
+    fn on_subscribed(
+        &mut self,
+        codes: &[u8],
+        text: Option<&str>,
+    ) -> Result<ControlFlow<()>, Failure> {
         let version = self.opened.version;
         self.granted = codes.iter().filter(|code| **code < 0x80).count();
         for (filter, code) in self.options.topic.iter().zip(codes) {
             if *code < 0x80 {
-                self.options.connection.debug(|| format!("subscribed to {filter:?}: granted QoS {code}"));
+                self.options
+                    .connection
+                    .debug(|| format!("subscribed to {filter:?}: granted QoS {code}"));
                 continue;
             }
-            let mut what = format!("the server refused to subscribe to {filter:?}: {}", reason_name(version, *code));
+            let mut what = format!(
+                "the server refused to subscribe to {filter:?}: {}",
+                reason_name(version, *code)
+            );
             if let Some(text) = text {
                 what.push_str(&format!(": {}", text.escape_debug()));
             }
@@ -283,7 +331,11 @@ impl Run<'_> {
         if options.exit_when_subscribed {
             return Ok(ControlFlow::Continue(()));
         }
-        if options.filter_out.iter().any(|f| message::pattern::matches(f, &message.topic)) {
+        if options
+            .filter_out
+            .iter()
+            .any(|f| message::pattern::matches(f, &message.topic))
+        {
             return Ok(ControlFlow::Continue(()));
         }
         if options.retained_only && !message.retain {
@@ -304,7 +356,11 @@ impl Run<'_> {
         match &mut self.left {
             Some(left) => {
                 *left -= 1;
-                Ok(if *left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+                Ok(if *left == 0 {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                })
             }
             None => Ok(ControlFlow::Continue(())),
         }
@@ -318,12 +374,21 @@ impl Run<'_> {
             Style::Verbose => {
                 self.buffer.extend_from_slice(message.topic.as_bytes());
                 self.buffer.push(b' ');
-                let payload: &[u8] = if message.payload.is_empty() { b"(null)" } else { &message.payload };
+                let payload: &[u8] = if message.payload.is_empty() {
+                    b"(null)"
+                } else {
+                    &message.payload
+                };
                 self.buffer.extend_from_slice(payload);
             }
             Style::Json { pretty } => {
-                let value = json::message(message, &Zoned::now(), Payload::Quoted).unwrap_or_default();
-                let text = if *pretty { format!("{value:#}") } else { value.to_string() };
+                let value =
+                    json::message(message, &Zoned::now(), Payload::Quoted).unwrap_or_default();
+                let text = if *pretty {
+                    format!("{value:#}")
+                } else {
+                    value.to_string()
+                };
                 self.buffer.extend_from_slice(text.as_bytes());
             }
             Style::Format(format) => {

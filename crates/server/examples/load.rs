@@ -1,7 +1,14 @@
-//! A closed-loop MQTT load from one thread: nothing is dropped, each message is checked by number.
+//! A closed-loop MQTT load from one thread, and what it costs the broker: `cargo xtask perf` runs it.
 //!
-//! Owns its sockets. The publisher never has more than a window of messages that its slowest
-//! subscriber has not got, so a broker that loses or reorders one stops the run with an error.
+//! ```text
+//! load HOST:PORT BROKER-PID SUBSCRIBERS QOS PAYLOAD WINDOW MESSAGES
+//! ```
+//! Prints `delivered=N seconds=S broker_cpu_us=C own_cpu_us=C rss_kib=R`, costs per delivered message.
+//! The publisher never has more than a window of messages that its slowest subscriber has not got;
+//! each message is checked by number, so a broker that loses or reorders one ends the run with an
+//! error. A tenth of the messages go first, unmeasured, to warm up.
+
+#![allow(clippy::print_stdout, reason = "a command-line program")]
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
@@ -12,7 +19,7 @@ use std::time::{Duration, Instant};
 
 /// What is to be sent, and to how many.
 #[derive(Clone, Copy)]
-pub(crate) struct Load {
+struct Load {
     pub subscribers: usize,
     pub qos: QoS,
     pub payload: usize,
@@ -21,7 +28,7 @@ pub(crate) struct Load {
 }
 
 /// What came of it.
-pub(crate) struct Outcome {
+struct Outcome {
     pub delivered: u64,
     pub took: Duration,
 }
@@ -71,7 +78,7 @@ fn client(address: SocketAddr, name: &str, subscribe: Option<QoS>) -> io::Result
     if let Some(qos) = subscribe {
         let mut scratch = Vec::new();
         let options = SubOptions { qos, ..SubOptions::default() };
-        let subscribe = Subscribe::build(1, Properties::EMPTY, &[(TOPIC, options)], &mut scratch);
+        let subscribe = Subscribe::build(1, Properties::EMPTY, &[(TOPIC, options)], &mut scratch).map_err(|e| other(e.to_string()))?;
         out.clear();
         mqtt_codec::encode(&Packet::Subscribe(subscribe), Version::V311, &mut out).map_err(|e| other(e.to_string()))?;
         stream.write_all(&out)?;
@@ -185,7 +192,7 @@ fn fill(publisher: &mut Client, load: &Load, sent: &mut u64, got: u64) {
 }
 
 /// Runs the load against the broker at `address`.
-pub(crate) fn run(address: SocketAddr, load: &Load) -> io::Result<Outcome> {
+fn run(address: SocketAddr, load: &Load) -> io::Result<Outcome> {
     let mut clients = vec![client(address, "perf-publisher", None)?];
     for i in 0..load.subscribers {
         clients.push(client(address, &format!("perf-subscriber-{i}"), Some(load.qos))?);
@@ -218,4 +225,44 @@ pub(crate) fn run(address: SocketAddr, load: &Load) -> io::Result<Outcome> {
         }
     }
     Ok(Outcome { delivered: clients[1..].iter().map(|c| c.received).sum(), took: start.elapsed() })
+}
+
+/// CPU time of a process so far, in microseconds (user and system, proc(5)).
+fn cpu_us(pid: &str) -> io::Result<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok()).sum();
+    // The kernel counts in hundredths of a second whatever its own tick is.
+    Ok(ticks * 10_000)
+}
+
+fn rss_kib(pid: &str) -> io::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+    Ok(line.and_then(|l| l.split_whitespace().next()?.parse().ok()).unwrap_or(0))
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [address, pid, subscribers, qos, payload, window, messages] = args.as_slice() else {
+        return Err("usage: load HOST:PORT BROKER-PID SUBSCRIBERS QOS PAYLOAD WINDOW MESSAGES".into());
+    };
+    let address: SocketAddr = address.parse()?;
+    let qos = QoS::from_bits(qos.parse()?).ok_or("QoS is 0, 1 or 2")?;
+    let messages: u64 = messages.parse()?;
+    let load =
+        Load { subscribers: subscribers.parse()?, qos, payload: payload.parse()?, window: window.parse()?, messages };
+    run(address, &Load { messages: messages / 10, ..load })?;
+    let (broker, own) = (cpu_us(pid)?, cpu_us("self")?);
+    let outcome = run(address, &load)?;
+    let per = |used: u64| used as f64 / outcome.delivered as f64;
+    println!(
+        "delivered={} seconds={:.2} broker_cpu_us={:.3} own_cpu_us={:.3} rss_kib={}",
+        outcome.delivered,
+        outcome.took.as_secs_f64(),
+        per(cpu_us(pid)? - broker),
+        per(cpu_us("self")? - own),
+        rss_kib(pid)?
+    );
+    Ok(())
 }
