@@ -109,7 +109,7 @@ impl ReasonCode {
         self as u8
     }
 
-    /// Whether it may stand in `packet`, by the tables of chapter 3.
+    /// Whether it may stand in `packet`, by the table of section 2.4.
     pub const fn allowed_in(self, packet: PacketType) -> bool {
         match packet {
             PacketType::Connack => self.allowed_in_connack(),

@@ -301,9 +301,6 @@ impl Inner {
         self.trace.borrow_mut().event(self.now.get().ms, what);
     }
 
-    fn place(&self, sock: Sock) -> Place {
-        self.links.borrow()[sock.0].place
-    }
 }
 
 /// A shard has touched a table that others share: they may run here.

@@ -19,7 +19,7 @@ enum Step {
 impl World {
     /// Takes one possible step; false where there is none.
     pub fn step(&self) -> bool {
-        *super::RUNNING.with(|r| r.borrow_mut()) = Rc::downgrade(&self.0);
+        super::RUNNING.with(|running| running.replace(Rc::downgrade(&self.0)));
         self.0.step()
     }
 
@@ -84,7 +84,10 @@ impl Inner {
         if self.depth.get() >= self.shards.len() {
             return;
         }
-        while self.rng.borrow_mut().chance(self.yield_percent) {
+        loop {
+            if !self.rng.borrow_mut().chance(self.yield_percent) {
+                return;
+            }
             let steps = self.possible();
             if steps.is_empty() {
                 return;

@@ -37,9 +37,9 @@ impl Inner {
     /// Some of the letters, oldest first; answers of the authenticator are kept for later.
     fn read_letters(&self, at: usize, shard: &mut Shard) -> Vec<AuthReply> {
         let waiting = self.desks.borrow()[at].inbox.len();
-        let count = match self.rng.borrow_mut().chance(60) {
-            true => waiting,
-            false => self.rng.borrow_mut().below(waiting + 1),
+        let count = {
+            let mut rng = self.rng.borrow_mut();
+            if rng.chance(60) { waiting } else { rng.below(waiting + 1) }
         };
         let now = self.now.get();
         let mut replies = Vec::new();
@@ -107,7 +107,6 @@ impl Inner {
         };
         for (sock, conn) in here {
             if self.rng.borrow_mut().chance(30) {
-                self.desks.borrow_mut()[at].told = true;
                 continue;
             }
             let got = self.links.borrow_mut()[sock.0].read(&mut self.rng.borrow_mut());
