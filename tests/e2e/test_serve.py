@@ -130,7 +130,8 @@ def test_access_rights(guarded, connect):
     assert ann.publish("in/ann", b"1", 1) in (0, 0x10)
     assert bob.payloads(1) == [b"1"]
     assert ann.publish("in/other", b"2", 1) == 0x87
-    assert ann.publish("in/other", b"2", 2) == 0x87
+    # paho answers the refusing PUBREC with a PUBREL all the same, and reports what comes of that.
+    assert ann.publish("in/other", b"2", 2) in (0x87, 0x92)
     assert bob.publish("both/x", b"3", 1) == 0x87
     ann.publish("both/x", b"mark", 1)
     assert ann.until(b"mark") == []

@@ -14,6 +14,7 @@ mod e2e;
 mod fuzz;
 mod install;
 mod live_broker;
+mod perf;
 mod process;
 mod stages;
 mod suites;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Some("suites") => suites::command(rest),
         Some("fuzz") => fuzz::command(rest),
         Some("autobahn") => autobahn::command(rest),
+        Some("perf") => perf::command(rest),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
             Ok(())

@@ -31,4 +31,4 @@ macro_rules! folders {
     };
 }
 
-folders! { publish }
+folders! { auth connect flow malformed publish session subscribe will }

@@ -161,7 +161,7 @@ fn publish(packet: &Packet, v5: bool) -> Result<(u8, u32, Vec<u8>), String> {
     let flags = packet.number("dup", 0) << 3 | qos << 1 | packet.number("retain", 0);
     let mut out = Vec::new();
     put_binary(&mut out, packet.get("topic").unwrap_or_default());
-    if qos > 0 || packet.get("pid").is_some() {
+    if qos > 0 {
         out.extend((packet.number("pid", 0) as u16).to_be_bytes());
     }
     out = with_props(packet, out, v5)?;

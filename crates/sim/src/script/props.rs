@@ -67,5 +67,5 @@ pub(super) fn by_id(kind: &str, id: u8) -> Option<(&'static str, Form)> {
 }
 
 pub(super) fn is_number(form: Form) -> bool {
-    !matches!(form, Form::Binary | Form::Pair)
+    !matches!(form, Binary | Pair)
 }
