@@ -2,6 +2,8 @@
 //!
 //! [`world`] is a node whose every step a seed decides, [`script`] runs protocol scripts against it.
 
+pub mod client;
+pub mod ledger;
 pub mod rng;
 pub mod script;
 pub mod world;

@@ -111,7 +111,7 @@ impl Shard {
     }
 
     /// What the connection may be sent now: a packet of this version, `Some(None)` a CONNECT; with
-    /// the largest size. `None`: nothing for now, or for good.
+    /// the largest size. `None`: nothing yet, or nothing more.
     fn expects(&self, id: ConnId) -> Option<(Option<Version>, u32)> {
         let limits = &self.settings.limits;
         let before = limits

@@ -1,0 +1,174 @@
+//! The ledger: what simulated clients said and were told, in the order in which they did.
+//!
+//! Written by clients, read by the oracle. Times are a count of entries, so "before" means that a
+//! client knew.
+
+/// A client of the scenario, by its place.
+pub type ClientNo = usize;
+/// A message, by its place in [`Ledger::messages`]; its payload says it too.
+pub type MessageNo = usize;
+
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub publisher: ClientNo,
+    pub topic: String,
+    pub qos: u8,
+    pub retain: bool,
+    /// A retained message with an empty payload.
+    pub clears: bool,
+    pub will: bool,
+    /// First sent; a will: when it was announced.
+    pub sent_at: u64,
+    pub last_sent_at: u64,
+    pub sends: u32,
+    /// PUBACK, or PUBREC, without an error.
+    pub acked_at: Option<u64>,
+    pub refused: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    pub client: ClientNo,
+    pub filter: String,
+    pub qos: u8,
+    pub asked_at: u64,
+    pub acked_at: Option<u64>,
+    /// UNSUBSCRIBE was sent, or the session may have ended.
+    pub left_at: Option<u64>,
+    /// UNSUBACK came, or a CONNACK without the session.
+    pub gone_at: Option<u64>,
+    /// It ended with its session.
+    pub session_ended: bool,
+    pub durable: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    pub client: ClientNo,
+    pub message: MessageNo,
+    pub qos: u8,
+    pub dup: bool,
+    pub retain: bool,
+    pub at: u64,
+    /// Counts the client's connections, and its sessions.
+    pub connection: u32,
+    pub session: u32,
+    /// PUBACK or PUBREC was sent.
+    pub acked: bool,
+}
+
+#[derive(Default)]
+pub struct Ledger {
+    clock: u64,
+    pub messages: Vec<Message>,
+    pub subscriptions: Vec<Subscription>,
+    pub deliveries: Vec<Delivery>,
+    /// What must never happen, and did.
+    pub faults: Vec<String>,
+}
+
+impl Ledger {
+    /// The time of a new entry.
+    pub fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    pub fn fault(&mut self, text: String) {
+        self.faults.push(text);
+    }
+
+    pub fn new_message(&mut self, publisher: ClientNo, topic: &str, qos: u8, retain: bool) -> MessageNo {
+        let sent_at = self.tick();
+        self.messages.push(Message {
+            publisher,
+            topic: topic.into(),
+            qos,
+            retain,
+            clears: false,
+            will: false,
+            sent_at,
+            last_sent_at: sent_at,
+            sends: 1,
+            acked_at: None,
+            refused: false,
+        });
+        self.messages.len() - 1
+    }
+
+    pub fn sent_again(&mut self, message: MessageNo) {
+        let at = self.tick();
+        let message = &mut self.messages[message];
+        message.last_sent_at = at;
+        message.sends += 1;
+    }
+
+    pub fn acknowledged(&mut self, message: MessageNo) {
+        let at = self.tick();
+        self.messages[message].acked_at.get_or_insert(at);
+    }
+
+    /// The subscription that is open, or may be.
+    pub fn subscription(&mut self, client: ClientNo, filter: &str) -> Option<&mut Subscription> {
+        let open = |s: &&mut Subscription| s.client == client && s.filter == filter && s.gone_at.is_none();
+        self.subscriptions.iter_mut().rev().find(open)
+    }
+
+    pub fn subscribing(&mut self, client: ClientNo, filter: &str, qos: u8, durable: bool) {
+        let asked_at = self.tick();
+        if self.subscription(client, filter).is_some_and(|s| s.left_at.is_none()) {
+            return;
+        }
+        self.subscriptions.push(Subscription {
+            client,
+            filter: filter.into(),
+            qos,
+            asked_at,
+            acked_at: None,
+            left_at: None,
+            gone_at: None,
+            session_ended: false,
+            durable,
+        });
+    }
+
+    pub fn subscribed(&mut self, client: ClientNo, filter: &str) {
+        let at = self.tick();
+        if let Some(s) = self.subscription(client, filter) {
+            s.acked_at.get_or_insert(at);
+        }
+    }
+
+    pub fn unsubscribing(&mut self, client: ClientNo, filter: &str) {
+        let at = self.tick();
+        if let Some(s) = self.subscription(client, filter) {
+            s.left_at.get_or_insert(at);
+        }
+    }
+
+    pub fn unsubscribed(&mut self, client: ClientNo, filter: &str) {
+        let at = self.tick();
+        let mine = |s: &&mut Subscription| s.client == client && s.filter == filter && s.left_at.is_some();
+        for s in self.subscriptions.iter_mut().filter(mine) {
+            s.gone_at.get_or_insert(at);
+        }
+    }
+
+    /// The client's session may end from now on.
+    pub fn session_ends(&mut self, client: ClientNo) {
+        let at = self.tick();
+        for s in self.subscriptions.iter_mut().filter(|s| s.client == client && s.gone_at.is_none()) {
+            s.left_at.get_or_insert(at);
+            s.session_ended = true;
+        }
+    }
+
+    /// The client was told that there is no session of before.
+    pub fn session_ended(&mut self, client: ClientNo) {
+        self.session_ends(client);
+        let at = self.tick();
+        for s in self.subscriptions.iter_mut().filter(|s| s.client == client) {
+            s.gone_at.get_or_insert(at);
+        }
+    }
+}
