@@ -217,16 +217,7 @@ impl Shard {
 
     fn on_settled(&mut self, waiter: Waiter, now: Now) {
         match waiter {
-            Waiter::Ack {
-                conn,
-                kind,
-                packet_id,
-                reason,
-                ends_publish,
-            } => {
-                self.send_ack(conn, kind, packet_id, reason, "");
-                self.publish_ended(conn, ends_publish);
-            }
+            Waiter::Answer { conn, answer } => self.send_answer(conn, &answer),
             Waiter::Bytes { conn, bytes } => self.send_encoded(conn, &bytes),
             Waiter::Welcome { conn } => self.welcome(conn, now),
             Waiter::SendPublish { session, packet_id } => {

@@ -207,8 +207,9 @@ impl Shard {
                 self.consume_partial(id, 0, now);
             }
             AuthOutcome::Reject { reason, why } => {
+                // Why is for the operator: a client that guesses must not learn from it.
                 let version = connecting.version;
-                self.refuse(id, version, reason, &why);
+                self.refuse_with(id, version, reason, &why, Properties::EMPTY);
             }
             AuthOutcome::Accept { user, data } => {
                 connecting.auth_data = data;
@@ -274,7 +275,9 @@ impl Shard {
 
     /// CONNACK with a reason, then close.
     pub(super) fn refuse(&mut self, id: ConnId, version: Version, reason: ReasonCode, why: &str) {
-        self.refuse_with(id, version, reason, why, Properties::EMPTY);
+        let mut props = PropertiesBuf::new();
+        props.push(Property::ReasonString(why));
+        self.refuse_with(id, version, reason, why, props.as_props());
     }
 
     fn refuse_with(

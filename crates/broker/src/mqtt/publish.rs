@@ -5,7 +5,7 @@
 
 use super::alias::Aliases;
 use super::qos;
-use super::waiter::Waiter;
+use super::waiter::{Answer, Waiter};
 use crate::conn::ConnId;
 use crate::content::Source;
 use crate::fan_out::{Published, Publisher};
@@ -125,14 +125,14 @@ impl Shard {
             .and_then(|s| s.received.ticket(packet_id));
         let Some(ticket) = known else { return false };
         let wait = !self.tickets.is_durable(ticket);
-        self.acknowledge_as(
-            id,
-            AckKind::Pubrec,
+        let answer = Answer {
+            kind: AckKind::Pubrec,
             packet_id,
-            ReasonCode::Success,
-            wait,
-            false,
-        );
+            reason: ReasonCode::Success,
+            text: "",
+            ends_publish: false,
+        };
+        self.give_answer(id, answer, wait);
         true
     }
 
@@ -255,7 +255,13 @@ impl Shard {
 
     /// A message that is dropped: MQTT 5 is told so, MQTT 3 has no word for it and is acknowledged
     /// [MQTT-3.3.5-2].
-    fn decline(&mut self, id: ConnId, publish: &Publish<'_>, reason: ReasonCode, why: &str) {
+    fn decline(
+        &mut self,
+        id: ConnId,
+        publish: &Publish<'_>,
+        reason: ReasonCode,
+        why: &'static str,
+    ) {
         let v5 = self
             .conns
             .get(id)
@@ -274,7 +280,7 @@ impl Shard {
         id: ConnId,
         publish: &Publish<'_>,
         reason: ReasonCode,
-        text: &str,
+        text: &'static str,
         wait: bool,
     ) {
         let kind = match publish.qos {
@@ -288,45 +294,42 @@ impl Shard {
         let v3 = online.version != Version::V5;
         online.unacknowledged = online.unacknowledged.saturating_add(1);
         let ends_publish = v3 || kind == AckKind::Puback || reason.is_error();
-        if !wait && !text.is_empty() && !self.must_wait(id) {
-            self.send_ack(id, kind, publish.packet_id, reason, text);
-            self.publish_ended(id, ends_publish);
-            return;
-        }
-        self.acknowledge_as(id, kind, publish.packet_id, reason, wait, ends_publish);
+        let answer = Answer {
+            kind,
+            packet_id: publish.packet_id,
+            reason,
+            text,
+            ends_publish,
+        };
+        self.give_answer(id, answer, wait);
     }
 
     /// Sends an acknowledgement, or lets it wait: for its own record (`wait`), or behind earlier ones
     /// of the same connection, whose order it must keep [MQTT-4.6.0-2], [MQTT-4.6.0-3].
-    pub(super) fn acknowledge_as(
-        &mut self,
-        conn: ConnId,
-        kind: AckKind,
-        packet_id: u16,
-        reason: ReasonCode,
-        wait: bool,
-        ends_publish: bool,
-    ) {
+    fn give_answer(&mut self, conn: ConnId, answer: Answer, wait: bool) {
         if wait || self.must_wait(conn) {
-            self.wait_for(
-                conn,
-                Waiter::Ack {
-                    conn,
-                    kind,
-                    packet_id,
-                    reason,
-                    ends_publish,
-                },
-            );
+            self.wait_for(conn, Waiter::Answer { conn, answer });
         } else {
-            self.send_ack(conn, kind, packet_id, reason, "");
-            self.publish_ended(conn, ends_publish);
+            self.send_answer(conn, &answer);
+        }
+    }
+
+    pub(crate) fn send_answer(&mut self, conn: ConnId, answer: &Answer) {
+        self.send_ack(
+            conn,
+            answer.kind,
+            answer.packet_id,
+            answer.reason,
+            answer.text,
+        );
+        if answer.ends_publish {
+            self.publish_ended(conn);
         }
     }
 
     /// A publish of the client is over as far as the receive maximum is concerned.
-    pub(crate) fn publish_ended(&mut self, id: ConnId, ended: bool) {
-        if ended && let Some(online) = self.conns.get_mut(id).and_then(|c| c.online_mut()) {
+    fn publish_ended(&mut self, id: ConnId) {
+        if let Some(online) = self.conns.get_mut(id).and_then(|c| c.online_mut()) {
             online.unacknowledged = online.unacknowledged.saturating_sub(1);
         }
     }
@@ -346,17 +349,22 @@ impl Shard {
         if known && durable {
             self.store(Record::Delete(RowKey::Received(queue, ack.packet_id)));
         }
-        let reason = match known {
-            false if v5 => ReasonCode::PacketIdentifierNotFound,
-            _ => ReasonCode::Success,
+        let unknown = v5 && !known;
+        let answer = Answer {
+            kind: AckKind::Pubcomp,
+            packet_id: ack.packet_id,
+            reason: if unknown {
+                ReasonCode::PacketIdentifierNotFound
+            } else {
+                ReasonCode::Success
+            },
+            text: if unknown {
+                "no PUBLISH with this packet identifier is open"
+            } else {
+                ""
+            },
+            ends_publish: v5 && known,
         };
-        self.acknowledge_as(
-            id,
-            AckKind::Pubcomp,
-            ack.packet_id,
-            reason,
-            known && durable,
-            v5 && known,
-        );
+        self.give_answer(id, answer, known && durable);
     }
 }

@@ -47,6 +47,7 @@ impl Shard {
         let durable = self.sessions.get(slot).is_some_and(|s| s.durable);
         let mut codes = Vec::with_capacity(packet.len());
         let mut stored = false;
+        let mut refused = String::new();
         for (at, (filter, options)) in packet.filters().enumerate() {
             let shared = SharedFilter::parse(filter).ok().flatten();
             let wanted = Wanted {
@@ -60,15 +61,21 @@ impl Shard {
                     stored |= durable;
                     self.subscribe(slot, &wanted)
                 }
-                Err(reason) if version == Version::V5 => reason as u8,
+                Err(reason) if version == Version::V5 => {
+                    if refused.is_empty() {
+                        refused = format!("{filter:?} is refused: {reason:?}");
+                    }
+                    reason as u8
+                }
                 // 3.1.1 has one failure code for all [MQTT-3.9.3-2 of 3.1.1].
                 Err(_) => 0x80,
             };
             codes.push(code);
         }
+        let props = self.reason_string(id, &refused);
         let suback = Packet::Suback(Suback {
             packet_id: packet.packet_id,
-            props: mqtt_codec::Properties::EMPTY,
+            props: props.as_props(),
             codes: &codes,
         });
         self.reply_when_durable(id, version, &suback, stored);
