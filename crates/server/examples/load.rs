@@ -12,7 +12,10 @@
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
-use mqtt_codec::{Ack, AckKind, Framed, Outgoing, Packet, Properties, QoS, ReasonCode, SubOptions, Subscribe, Version};
+use mqtt_codec::{
+    Ack, AckKind, Framed, Outgoing, Packet, Properties, QoS, ReasonCode, SubOptions, Subscribe,
+    Version,
+};
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -77,10 +80,15 @@ fn client(address: SocketAddr, name: &str, subscribe: Option<QoS>) -> io::Result
     }
     if let Some(qos) = subscribe {
         let mut scratch = Vec::new();
-        let options = SubOptions { qos, ..SubOptions::default() };
-        let subscribe = Subscribe::build(1, Properties::EMPTY, &[(TOPIC, options)], &mut scratch).map_err(|e| other(e.to_string()))?;
+        let options = SubOptions {
+            qos,
+            ..SubOptions::default()
+        };
+        let subscribe = Subscribe::build(1, Properties::EMPTY, &[(TOPIC, options)], &mut scratch)
+            .map_err(|e| other(e.to_string()))?;
         out.clear();
-        mqtt_codec::encode(&Packet::Subscribe(subscribe), Version::V311, &mut out).map_err(|e| other(e.to_string()))?;
+        mqtt_codec::encode(&Packet::Subscribe(subscribe), Version::V311, &mut out)
+            .map_err(|e| other(e.to_string()))?;
         stream.write_all(&out)?;
         let mut suback = [0; 5];
         stream.read_exact(&mut suback)?;
@@ -90,11 +98,21 @@ fn client(address: SocketAddr, name: &str, subscribe: Option<QoS>) -> io::Result
     }
     stream.set_nonblocking(true)?;
     let stream = TcpStream::from_std(stream);
-    Ok(Client { stream, input: Vec::new(), output: Vec::new(), received: 0, completed: 0 })
+    Ok(Client {
+        stream,
+        input: Vec::new(),
+        output: Vec::new(),
+        received: 0,
+        completed: 0,
+    })
 }
 
 fn ack(out: &mut Vec<u8>, kind: AckKind, packet_id: u16) {
-    let ack = Ack { packet_id, reason: ReasonCode::Success, props: Properties::EMPTY };
+    let ack = Ack {
+        packet_id,
+        reason: ReasonCode::Success,
+        props: Properties::EMPTY,
+    };
     let packet = match kind {
         AckKind::Puback => Packet::Puback(ack),
         AckKind::Pubrec => Packet::Pubrec(ack),
@@ -131,11 +149,16 @@ impl Client {
             mqtt_codec::frame(&self.input[at..], u32::MAX).map_err(|e| other(e.to_string()))?
         {
             at += len;
-            match mqtt_codec::decode(Version::V311, first, body).map_err(|e| other(e.to_string()))? {
+            match mqtt_codec::decode(Version::V311, first, body)
+                .map_err(|e| other(e.to_string()))?
+            {
                 Packet::Publish(p) => {
                     let number = p.payload.first_chunk::<8>().map(|b| u64::from_be_bytes(*b));
                     if number != Some(self.received) {
-                        return Err(other(format!("message {number:?} came where {} was due", self.received)));
+                        return Err(other(format!(
+                            "message {number:?} came where {} was due",
+                            self.received
+                        )));
                     }
                     self.received += 1;
                     match p.qos {
@@ -170,7 +193,11 @@ impl Client {
 
 /// Appends publishes up to the window; `sent` is the number of the next one.
 fn fill(publisher: &mut Client, load: &Load, sent: &mut u64, got: u64) {
-    let done = if load.qos == QoS::AtMostOnce { got } else { got.min(publisher.completed) };
+    let done = if load.qos == QoS::AtMostOnce {
+        got
+    } else {
+        got.min(publisher.completed)
+    };
     let mut payload = vec![b'x'; load.payload.max(8)];
     while *sent < load.messages && *sent - done < load.window && publisher.output.len() < 64 << 10 {
         payload[..8].copy_from_slice(&sent.to_be_bytes());
@@ -195,11 +222,19 @@ fn fill(publisher: &mut Client, load: &Load, sent: &mut u64, got: u64) {
 fn run(address: SocketAddr, load: &Load) -> io::Result<Outcome> {
     let mut clients = vec![client(address, "perf-publisher", None)?];
     for i in 0..load.subscribers {
-        clients.push(client(address, &format!("perf-subscriber-{i}"), Some(load.qos))?);
+        clients.push(client(
+            address,
+            &format!("perf-subscriber-{i}"),
+            Some(load.qos),
+        )?);
     }
     let mut poll = Poll::new()?;
     for (i, client) in clients.iter_mut().enumerate() {
-        poll.registry().register(&mut client.stream, Token(i), Interest::READABLE | Interest::WRITABLE)?;
+        poll.registry().register(
+            &mut client.stream,
+            Token(i),
+            Interest::READABLE | Interest::WRITABLE,
+        )?;
     }
     let (mut events, mut scratch) = (Events::with_capacity(256), vec![0; 256 << 10]);
     let start = Instant::now();
@@ -221,17 +256,27 @@ fn run(address: SocketAddr, load: &Load) -> io::Result<Outcome> {
             }
         }
         if moved_at.elapsed() > STALL {
-            return Err(other(format!("nothing moved for {STALL:?}: {sent} sent, {got} got by the slowest")));
+            return Err(other(format!(
+                "nothing moved for {STALL:?}: {sent} sent, {got} got by the slowest"
+            )));
         }
     }
-    Ok(Outcome { delivered: clients[1..].iter().map(|c| c.received).sum(), took: start.elapsed() })
+    Ok(Outcome {
+        delivered: clients[1..].iter().map(|c| c.received).sum(),
+        took: start.elapsed(),
+    })
 }
 
 /// CPU time of a process so far, in microseconds (user and system, proc(5)).
 fn cpu_us(pid: &str) -> io::Result<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok()).sum();
+    let ticks: u64 = after_name
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|t| t.parse::<u64>().ok())
+        .sum();
     // The kernel counts in hundredths of a second whatever its own tick is.
     Ok(ticks * 10_000)
 }
@@ -239,20 +284,35 @@ fn cpu_us(pid: &str) -> io::Result<u64> {
 fn rss_kib(pid: &str) -> io::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
-    Ok(line.and_then(|l| l.split_whitespace().next()?.parse().ok()).unwrap_or(0))
+    Ok(line
+        .and_then(|l| l.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0))
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [address, pid, subscribers, qos, payload, window, messages] = args.as_slice() else {
-        return Err("usage: load HOST:PORT BROKER-PID SUBSCRIBERS QOS PAYLOAD WINDOW MESSAGES".into());
+        return Err(
+            "usage: load HOST:PORT BROKER-PID SUBSCRIBERS QOS PAYLOAD WINDOW MESSAGES".into(),
+        );
     };
     let address: SocketAddr = address.parse()?;
     let qos = QoS::from_bits(qos.parse()?).ok_or("QoS is 0, 1 or 2")?;
     let messages: u64 = messages.parse()?;
-    let load =
-        Load { subscribers: subscribers.parse()?, qos, payload: payload.parse()?, window: window.parse()?, messages };
-    run(address, &Load { messages: messages / 10, ..load })?;
+    let load = Load {
+        subscribers: subscribers.parse()?,
+        qos,
+        payload: payload.parse()?,
+        window: window.parse()?,
+        messages,
+    };
+    run(
+        address,
+        &Load {
+            messages: messages / 10,
+            ..load
+        },
+    )?;
     let (broker, own) = (cpu_us(pid)?, cpu_us("self")?);
     let outcome = run(address, &load)?;
     let per = |used: u64| used as f64 / outcome.delivered as f64;

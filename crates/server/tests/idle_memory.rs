@@ -22,6 +22,7 @@ fn resident() -> u64 {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the figure is what the reader wants")]
 fn an_idle_connection_fits_its_budget() {
     let node = start(&["limits.max_connections_per_ip=\"unlimited\""]);
     // With a keep alive, so that each has a timer, and one subscription of its own.

@@ -10,6 +10,17 @@ const CONNECT: u8 = 0x10;
 /// Packet type of PUBLISH.
 const PUBLISH: u8 = 3;
 
+/// Most bytes that are allocated beyond those that have arrived.
+const AHEAD: usize = 8 << 10;
+
+/// Appends what has arrived, and no more room than [`AHEAD`] beyond it.
+fn hold(partial: &mut Vec<u8>, bytes: &[u8]) {
+    if partial.capacity() - partial.len() < bytes.len() {
+        partial.reserve_exact(bytes.len() + partial.len().min(AHEAD));
+    }
+    partial.extend_from_slice(bytes);
+}
+
 impl Shard {
     pub(crate) fn take_bytes(&mut self, id: ConnId, bytes: &[u8], now: Now) {
         let Some(conn) = self.conns.get_mut(id) else {
@@ -20,7 +31,7 @@ impl Shard {
             return;
         }
         if !conn.partial.is_empty() {
-            conn.partial.extend_from_slice(bytes);
+            hold(&mut conn.partial, bytes);
             self.consume_partial(id, 0, now);
             return;
         }
@@ -38,7 +49,7 @@ impl Shard {
             return;
         };
         if !matches!(conn.state, State::Closing) {
-            conn.partial.extend_from_slice(rest);
+            hold(&mut conn.partial, rest);
             self.bound_partial(id);
         }
     }
