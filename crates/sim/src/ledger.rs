@@ -23,6 +23,8 @@ pub struct Message {
     pub sends: u32,
     /// PUBACK, or PUBREC, without an error.
     pub acked_at: Option<u64>,
+    /// Its record was durable when it was acknowledged.
+    pub acked_synced: bool,
     pub refused: bool,
 }
 
@@ -91,6 +93,7 @@ impl Ledger {
             last_sent_at: sent_at,
             sends: 1,
             acked_at: None,
+            acked_synced: false,
             refused: false,
         });
         self.messages.len() - 1
@@ -103,9 +106,13 @@ impl Ledger {
         message.sends += 1;
     }
 
-    pub fn acknowledged(&mut self, message: MessageNo) {
+    pub fn acknowledged(&mut self, message: MessageNo, synced: bool) {
         let at = self.tick();
-        self.messages[message].acked_at.get_or_insert(at);
+        let message = &mut self.messages[message];
+        if message.acked_at.is_none() {
+            message.acked_at = Some(at);
+            message.acked_synced = synced;
+        }
     }
 
     /// The subscription that is open, or may be.

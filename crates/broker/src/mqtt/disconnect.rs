@@ -31,7 +31,10 @@ impl Shard {
         }
         // Anything but "normal" leaves the will to be sent [MQTT-3.14.4-3].
         let say_will = packet.reason != ReasonCode::Success;
-        let why = format!("by the client ({:?})", packet.reason);
+        let why = match packet.reason {
+            ReasonCode::Success => "by the client".to_string(),
+            reason => format!("by the client, saying {reason:?}"),
+        };
         self.lose(id, &why, say_will, now);
         self.start_closing(id);
     }

@@ -117,6 +117,11 @@ impl Client {
         matches!(self.link, Link::Online(_))
     }
 
+    /// How many sessions it has had.
+    pub fn sessions(&self) -> u32 {
+        self.session
+    }
+
     pub fn sock(&self) -> Option<Sock> {
         match self.link {
             Link::Off => None,
@@ -314,7 +319,7 @@ impl Client {
             _ if !self.is_online() => self.fault(ledger, format!("before CONNACK: {packet:?}")),
             Packet::Publish(publish) => self.on_publish(ledger, publish),
             Packet::Pubrel(ack) => self.incoming.on_pubrel(ack.packet_id),
-            Packet::Puback(ack) => self.on_puback(ledger, ack),
+            Packet::Puback(ack) => self.on_puback(world, ledger, ack),
             Packet::Pubrec(ack) => self.on_pubrec(world, ledger, ack),
             Packet::Pubcomp(ack) => self.on_pubcomp(ledger, ack),
             Packet::Suback(suback) => self.on_suback(ledger, suback.packet_id, suback.codes),

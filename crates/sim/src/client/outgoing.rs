@@ -153,13 +153,13 @@ impl Client {
         fits
     }
 
-    pub(super) fn on_puback(&mut self, ledger: &mut Ledger, ack: &Ack<'_>) {
+    pub(super) fn on_puback(&mut self, world: &World, ledger: &mut Ledger, ack: &Ack<'_>) {
         let Some(at) = self.acknowledged(ledger, ack.packet_id, 1) else { return };
         let Some(out) = self.outgoing.queue.remove(at) else { return };
         if ack.reason.is_error() {
             ledger.messages[out.message].refused = true;
         } else {
-            ledger.acknowledged(out.message);
+            ledger.acknowledged(out.message, is_synced(world, out.message));
         }
     }
 
@@ -171,7 +171,7 @@ impl Client {
             self.outgoing.queue.remove(at);
             return;
         }
-        ledger.acknowledged(message);
+        ledger.acknowledged(message, is_synced(world, message));
         self.outgoing.queue[at].stage = Stage::Release;
         self.send(world, &Packet::Pubrel(Ack::success(ack.packet_id)));
     }
@@ -183,4 +183,8 @@ impl Client {
             self.fault(ledger, format!("PUBCOMP of {} before PUBREL", ack.packet_id));
         }
     }
+}
+
+fn is_synced(world: &World, message: MessageNo) -> bool {
+    world.is_synced(payload_of(message).trim_ascii_end())
 }

@@ -1,8 +1,8 @@
 //! The log of a world, with appending and syncing as separate steps that may be long in coming.
 
-use message::record::StoreOp;
+use message::record::{Record, StoreOp};
 use message::{LogId, ShardId};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use store::{Durable, Log, MemoryLog};
 
 pub(super) struct LogDesk {
@@ -10,6 +10,9 @@ pub(super) struct LogDesk {
     waiting: VecDeque<Vec<StoreOp>>,
     /// Appended, not synced.
     unsynced: bool,
+    /// First words of the payloads of messages that were appended, and synced.
+    appended: Vec<Vec<u8>>,
+    synced: BTreeSet<Vec<u8>>,
     /// It does not sync for now.
     pub held: bool,
 }
@@ -20,6 +23,8 @@ impl LogDesk {
             log: MemoryLog::new(LogId::LOCAL, seed),
             waiting: VecDeque::new(),
             unsynced: false,
+            appended: Vec::new(),
+            synced: BTreeSet::new(),
             held: false,
         }
     }
@@ -39,6 +44,10 @@ impl LogDesk {
     /// Takes one batch. A log that refuses what a shard numbered has found a bug of ours.
     pub(super) fn append(&mut self) {
         let Some(batch) = self.waiting.pop_front() else { return };
+        self.appended.extend(batch.iter().filter_map(|op| match &op.record {
+            Record::Enqueue(enqueue) => Some(first_word(&enqueue.message.payload)),
+            _ => None,
+        }));
         if let Err(error) = self.log.append(0, batch) {
             panic!("the log refused a batch: {error}");
         }
@@ -51,10 +60,20 @@ impl LogDesk {
             panic!("the log did not sync: {error}");
         }
         self.unsynced = false;
+        self.synced.extend(self.appended.drain(..));
         marks.into_iter().map(|Durable { shard, upto }| (shard, upto)).collect()
+    }
+
+    /// True where a message is durable whose payload begins with this word.
+    pub(super) fn is_synced(&self, word: &[u8]) -> bool {
+        self.synced.contains(word)
     }
 
     pub(super) fn log(&self) -> &MemoryLog {
         &self.log
     }
+}
+
+fn first_word(payload: &[u8]) -> Vec<u8> {
+    payload.split(|b| *b == b' ').next().unwrap_or_default().to_vec()
 }

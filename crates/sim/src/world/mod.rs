@@ -279,6 +279,11 @@ impl World {
         look(self.0.log.borrow().log())
     }
 
+    /// True where a message is durable whose payload begins with this word.
+    pub fn is_synced(&self, word: &[u8]) -> bool {
+        self.0.log.borrow().is_synced(word)
+    }
+
     /// The counters of each shard.
     pub fn stats(&self) -> Vec<Stats> {
         self.0.shards.iter().map(|s| s.borrow().stats().clone()).collect()
