@@ -12,6 +12,7 @@
 use crate::auth::{Identity, Peer};
 use crate::mqtt::{Aliases, Connecting, Opening};
 use crate::outbox::Outbox;
+use message::ShardId;
 use mqtt_codec::Version;
 
 /// A connection of one shard. The generation makes a late event for a closed one harmless.
@@ -61,6 +62,8 @@ pub(crate) enum State {
     Authenticating(Box<Connecting>),
     /// Attached to a session.
     Online(Online),
+    /// Leaves for its client's home shard at the end of the turn; what is still read goes along.
+    Moving(ShardId, Box<Handoff>),
     /// Nothing more is read; closes once the outbox is written.
     Closing,
 }

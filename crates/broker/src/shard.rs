@@ -49,6 +49,8 @@ pub struct Shard {
     pub(crate) above_watermark: bool,
     /// Connections whose next PUBLISH waits for admission.
     pub(crate) held_back: Vec<ConnId>,
+    /// Connections that leave for another shard at the end of this turn.
+    pub(crate) moving: Vec<ConnId>,
     pub(crate) trickle_at: u64,
     /// Sessions that have retained messages to be sent.
     pub(crate) replaying: VecDeque<QueueId>,
@@ -93,6 +95,7 @@ impl Shard {
             queued_charge: 0,
             above_watermark: false,
             held_back: Vec::new(),
+            moving: Vec::new(),
             trickle_at: 0,
             replaying: VecDeque::new(),
             retained_expiry: message::hash::map(seed),
@@ -330,6 +333,15 @@ impl Shard {
                     messages,
                 },
             );
+        }
+        for id in std::mem::take(&mut self.moving) {
+            let Some(conn) = self.conns.get_mut(id) else {
+                continue;
+            };
+            if let State::Moving(to, handoff) = std::mem::replace(&mut conn.state, State::Closing) {
+                self.forget_conn(id);
+                self.out.moves.push((id, to, handoff));
+            }
         }
         for id in &self.out.dirty {
             if let Some(conn) = self.conns.get_mut(*id) {

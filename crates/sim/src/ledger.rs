@@ -34,6 +34,8 @@ pub struct Subscription {
     pub filter: String,
     pub qos: u8,
     pub asked_at: u64,
+    /// How many times it was asked for.
+    pub asks: usize,
     pub acked_at: Option<u64>,
     /// UNSUBSCRIBE was sent, or the session may have ended.
     pub left_at: Option<u64>,
@@ -80,7 +82,13 @@ impl Ledger {
         self.faults.push(text);
     }
 
-    pub fn new_message(&mut self, publisher: ClientNo, topic: &str, qos: u8, retain: bool) -> MessageNo {
+    pub fn new_message(
+        &mut self,
+        publisher: ClientNo,
+        topic: &str,
+        qos: u8,
+        retain: bool,
+    ) -> MessageNo {
         let sent_at = self.tick();
         self.messages.push(Message {
             publisher,
@@ -117,13 +125,18 @@ impl Ledger {
 
     /// The subscription that is open, or may be.
     pub fn subscription(&mut self, client: ClientNo, filter: &str) -> Option<&mut Subscription> {
-        let open = |s: &&mut Subscription| s.client == client && s.filter == filter && s.gone_at.is_none();
+        let open =
+            |s: &&mut Subscription| s.client == client && s.filter == filter && s.gone_at.is_none();
         self.subscriptions.iter_mut().rev().find(open)
     }
 
     pub fn subscribing(&mut self, client: ClientNo, filter: &str, qos: u8, durable: bool) {
         let asked_at = self.tick();
-        if self.subscription(client, filter).is_some_and(|s| s.left_at.is_none()) {
+        if let Some(known) = self
+            .subscription(client, filter)
+            .filter(|s| s.left_at.is_none())
+        {
+            known.asks += 1;
             return;
         }
         self.subscriptions.push(Subscription {
@@ -131,6 +144,7 @@ impl Ledger {
             filter: filter.into(),
             qos,
             asked_at,
+            asks: 1,
             acked_at: None,
             left_at: None,
             gone_at: None,
@@ -155,7 +169,8 @@ impl Ledger {
 
     pub fn unsubscribed(&mut self, client: ClientNo, filter: &str) {
         let at = self.tick();
-        let mine = |s: &&mut Subscription| s.client == client && s.filter == filter && s.left_at.is_some();
+        let mine =
+            |s: &&mut Subscription| s.client == client && s.filter == filter && s.left_at.is_some();
         for s in self.subscriptions.iter_mut().filter(mine) {
             s.gone_at.get_or_insert(at);
         }
@@ -164,8 +179,9 @@ impl Ledger {
     /// The client's session may end from now on.
     pub fn session_ends(&mut self, client: ClientNo) {
         let at = self.tick();
-        for s in self.subscriptions.iter_mut().filter(|s| s.client == client && s.gone_at.is_none()) {
+        for s in self.subscriptions.iter_mut().filter(|s| s.client == client) {
             s.left_at.get_or_insert(at);
+            // Also of one that was left before: what it was still owed ends too.
             s.session_ended = true;
         }
     }

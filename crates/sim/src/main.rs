@@ -1,5 +1,9 @@
 //! The simulator by hand: more seeds of a scenario, or some scripts.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for the terminal"
+)]
 
 use sim::scenario::{ALL, Scenario, run};
 use std::path::Path;
@@ -30,8 +34,13 @@ fn usage() -> ExitCode {
 }
 
 fn scenarios(name: &str, seeds: Option<u64>, first: Option<u64>) -> ExitCode {
-    let (Some(seeds), Some(first)) = (seeds, first) else { return usage() };
-    let chosen: Vec<&Scenario> = ALL.iter().filter(|s| name == "all" || s.name == name).collect();
+    let (Some(seeds), Some(first)) = (seeds, first) else {
+        return usage();
+    };
+    let chosen: Vec<&Scenario> = ALL
+        .iter()
+        .filter(|s| name == "all" || s.name == name)
+        .collect();
     if chosen.is_empty() {
         return usage();
     }
@@ -49,7 +58,11 @@ fn scenarios(name: &str, seeds: Option<u64>, first: Option<u64>) -> ExitCode {
         println!("{}: {seeds} seeds from {first}", scenario.name);
     }
     println!("{failed} failures");
-    if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if failed > 0 {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 fn scripts(files: &[&str]) -> ExitCode {
@@ -62,5 +75,9 @@ fn scripts(files: &[&str]) -> ExitCode {
             _ => println!("{}", failures.join("\n\n")),
         }
     }
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }

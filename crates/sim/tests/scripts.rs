@@ -3,11 +3,21 @@
 use std::path::Path;
 
 fn check(folder: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(folder);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("scripts")
+        .join(folder);
     let scripts = sim::script::scripts_below(&folder);
     assert!(!scripts.is_empty(), "{} has no scripts", folder.display());
-    let failures: Vec<String> = scripts.iter().flat_map(|path| sim::script::check(path)).collect();
-    assert!(failures.is_empty(), "{} failures:\n\n{}", failures.len(), failures.join("\n\n"));
+    let failures: Vec<String> = scripts
+        .iter()
+        .flat_map(|path| sim::script::check(path))
+        .collect();
+    assert!(
+        failures.is_empty(),
+        "{} failures:\n\n{}",
+        failures.len(),
+        failures.join("\n\n")
+    );
 }
 
 macro_rules! folders {

@@ -105,7 +105,7 @@ impl Shard {
         match &mut conn.state {
             State::Authenticating(_) => self.on_connect_auth(reply, now),
             State::Online(_) => self.on_reauthentication(reply, now),
-            State::Fresh | State::Closing => {}
+            State::Fresh | State::Moving(..) | State::Closing => {}
         }
     }
 
@@ -147,7 +147,7 @@ impl Shard {
         let method = match &conn.state {
             State::Authenticating(connecting) => connecting.method.clone(),
             State::Online(online) => online.extra.as_ref().and_then(|e| e.method.clone()),
-            State::Fresh | State::Closing => None,
+            State::Fresh | State::Moving(..) | State::Closing => None,
         };
         let mut props = PropertiesBuf::new();
         if let Some(method) = &method {

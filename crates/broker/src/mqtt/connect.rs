@@ -239,16 +239,15 @@ impl Shard {
                     self.begin_session(id, connecting, identity, now);
                     return;
                 }
-                let (partial, last_heard) = (std::mem::take(&mut conn.partial), conn.last_heard);
-                let handoff = Handoff {
+                let handoff = Box::new(Handoff {
                     peer,
                     identity,
                     connecting,
-                    partial,
-                    last_heard,
-                };
-                self.forget_conn(id);
-                self.out.moves.push((id, home, Box::new(handoff)));
+                    partial: std::mem::take(&mut conn.partial),
+                    last_heard: conn.last_heard,
+                });
+                conn.state = State::Moving(home, handoff);
+                self.moving.push(id);
             }
         }
     }

@@ -45,10 +45,17 @@ impl Shard {
             return;
         };
         match &conn.state {
-            State::Fresh => self.refuse_silently(id, why),
+            State::Fresh | State::Moving(..) => self.refuse_silently(id, why),
             State::Authenticating(connecting) => {
                 let version = connecting.version;
                 if version == Version::V5 {
+                    // CONNACK has no word for a server that stops [MQTT 5, table 3-1].
+                    let stopping = reason == ReasonCode::ServerShuttingDown;
+                    let reason = if stopping {
+                        ReasonCode::ServerUnavailable
+                    } else {
+                        reason
+                    };
                     self.refuse(id, version, reason, why);
                 } else {
                     self.refuse_silently(id, why);

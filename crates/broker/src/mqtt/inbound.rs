@@ -27,8 +27,10 @@ impl Shard {
             return;
         };
         conn.last_heard = now.ms;
-        if matches!(conn.state, State::Closing) {
-            return;
+        match &mut conn.state {
+            State::Closing => return,
+            State::Moving(_, handoff) => return hold(&mut handoff.partial, bytes),
+            _ => {}
         }
         if !conn.partial.is_empty() {
             hold(&mut conn.partial, bytes);

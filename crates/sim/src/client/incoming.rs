@@ -14,13 +14,20 @@ enum Owed {
     Pubcomp(u16),
 }
 
+/// What a packet id stands for.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    message: Option<MessageNo>,
+    delivery: Option<usize>,
+}
+
 #[derive(Default)]
 pub(super) struct Incoming {
     owed: VecDeque<Owed>,
     /// QoS 1 messages that were never acknowledged.
-    held: BTreeMap<u16, Option<MessageNo>>,
+    held: BTreeMap<u16, Known>,
     /// QoS 2 ids that the broker has not released yet: kept across connections.
-    received: BTreeMap<u16, Option<MessageNo>>,
+    received: BTreeMap<u16, Known>,
     /// Ids that take part of the receive maximum on this connection.
     counting: BTreeSet<u16>,
     /// Topics behind the aliases of this connection.
@@ -59,7 +66,9 @@ impl Client {
         if !self.is_online() {
             return;
         }
-        let Some(owed) = self.incoming.owed.pop_front() else { return };
+        let Some(owed) = self.incoming.owed.pop_front() else {
+            return;
+        };
         match owed {
             Owed::Puback(pid, delivery) => {
                 self.incoming.held.remove(&pid);
@@ -96,14 +105,25 @@ impl Client {
             QoS::AtLeastOnce => self.on_publish_at_least_once(ledger, publish, message),
             QoS::ExactlyOnce => self.on_publish_exactly_once(ledger, publish, message),
         }
-        let max = self.profile.receive_maximum.filter(|_| self.profile.version == Version::V5);
+        let max = self
+            .profile
+            .receive_maximum
+            .filter(|_| self.profile.version == Version::V5);
         if self.incoming.counting.len() > max.map_or(usize::MAX, usize::from) {
-            self.fault(ledger, format!("more than its receive maximum: {:?}", self.incoming.counting));
+            self.fault(
+                ledger,
+                format!(
+                    "more than its receive maximum: {:?}",
+                    self.incoming.counting
+                ),
+            );
         }
     }
 
     fn topic_of(&mut self, ledger: &mut Ledger, publish: &Publish<'_>) -> Option<String> {
-        let Some(alias) = publish.props.topic_alias() else { return Some(publish.topic.into()) };
+        let Some(alias) = publish.props.topic_alias() else {
+            return Some(publish.topic.into());
+        };
         if alias > self.profile.alias_maximum {
             self.fault(ledger, format!("alias {alias} is above its maximum"));
         }
@@ -125,12 +145,16 @@ impl Client {
     ) {
         let pid = publish.packet_id;
         if !self.incoming.counting.insert(pid) || self.incoming.received.contains_key(&pid) {
-            self.fault(ledger, format!("packet id {pid} is used while it is in flight"));
+            self.fault(
+                ledger,
+                format!("packet id {pid} is used while it is in flight"),
+            );
         }
-        if let Some(known) = self.incoming.held.insert(pid, message) {
+        if let Some(known) = self.incoming.held.get(&pid).copied() {
             self.check_repeat(ledger, publish, known, message);
         }
         let delivery = self.delivered(ledger, publish, message);
+        self.incoming.held.insert(pid, Known { message, delivery });
         self.incoming.owed.push_back(Owed::Puback(pid, delivery));
     }
 
@@ -142,16 +166,21 @@ impl Client {
     ) {
         let pid = publish.packet_id;
         if !self.incoming.counting.insert(pid) {
-            self.fault(ledger, format!("packet id {pid} is used while it is in flight"));
+            self.fault(
+                ledger,
+                format!("packet id {pid} is used while it is in flight"),
+            );
         }
-        let known = self.incoming.received.insert(pid, message);
-        let delivery = match known {
+        let delivery = match self.incoming.received.get(&pid).copied() {
             Some(known) => {
                 self.check_repeat(ledger, publish, known, message);
-                None
+                known.delivery
             }
             None => self.delivered(ledger, publish, message),
         };
+        self.incoming
+            .received
+            .insert(pid, Known { message, delivery });
         self.incoming.owed.push_back(Owed::Pubrec(pid, delivery));
     }
 
@@ -160,12 +189,16 @@ impl Client {
         &self,
         ledger: &mut Ledger,
         publish: &Publish<'_>,
-        known: Option<MessageNo>,
+        known: Known,
         message: Option<MessageNo>,
     ) {
-        if known != message {
+        if known.message != message {
             let pid = publish.packet_id;
-            self.fault(ledger, format!("packet id {pid} was {known:?} and is {message:?} now"));
+            let was = known.message;
+            self.fault(
+                ledger,
+                format!("packet id {pid} was {was:?} and is {message:?} now"),
+            );
         } else if !publish.dup {
             self.fault(ledger, format!("{message:?} comes again without DUP"));
         }

@@ -74,6 +74,8 @@ pub struct Client {
     pub profile: Profile,
     link: Link,
     buffer: Vec<u8>,
+    /// The CONNECT that is on its way ends the session of before.
+    opening_clean: bool,
     /// How many connections and sessions it has had.
     connection: u32,
     session: u32,
@@ -96,6 +98,7 @@ impl Client {
             profile,
             link: Link::Off,
             buffer: Vec::new(),
+            opening_clean: false,
             connection: 0,
             session: 0,
             has_session: false,
@@ -131,19 +134,33 @@ impl Client {
 
     /// True where it waits for nothing and owes nothing.
     pub fn is_idle(&self) -> bool {
-        self.is_online() && self.requests.is_empty() && self.outgoing.is_empty() && self.incoming.owes_nothing()
+        self.is_online()
+            && self.requests.is_empty()
+            && self.outgoing.is_empty()
+            && self.incoming.owes_nothing()
+    }
+
+    /// True while a CONNECT is under way that may end a session at any time: a client that turned to
+    /// another connection now could find its session gone later.
+    fn is_ending_a_session(&self) -> bool {
+        self.profile.persistent && self.opening_clean && matches!(self.link, Link::Opening(_))
     }
 
     /// Opens a connection. One that is there already is forgotten, not closed: somebody takes over.
     /// `clean`: ends the session of before.
     pub fn connect(&mut self, world: &World, ledger: &mut Ledger, clean: bool) -> Option<Sock> {
+        if self.is_ending_a_session() {
+            return None;
+        }
         let old = self.sock();
         self.lost(ledger);
-        let clean = clean || !self.profile.persistent;
+        // In MQTT 3 a client that asks for a clean session gets one that does not persist.
+        let clean = (clean && self.profile.version == Version::V5) || !self.profile.persistent;
         if clean {
             ledger.session_ends(self.no);
             self.has_session = false;
         }
+        self.opening_clean = clean;
         let sock = world.connect();
         self.link = Link::Opening(sock);
         self.connection += 1;
@@ -160,7 +177,9 @@ impl Client {
             }
         }
         let topic = self.profile.will.clone();
-        self.will = topic.as_ref().map(|topic| ledger.new_message(self.no, topic, 1, false));
+        self.will = topic
+            .as_ref()
+            .map(|topic| ledger.new_message(self.no, topic, 1, false));
         let payload = self.will.map(payload_of).unwrap_or_default();
         if let Some(will) = self.will {
             ledger.messages[will].will = true;
@@ -191,7 +210,7 @@ impl Client {
 
     /// Breaks the connection.
     pub fn cut(&mut self, world: &World, ledger: &mut Ledger) {
-        if let Some(sock) = self.sock() {
+        if let Some(sock) = self.sock().filter(|_| !self.is_ending_a_session()) {
             world.cut(sock);
             self.lost(ledger);
         }
@@ -252,7 +271,8 @@ impl Client {
         }
         ledger.unsubscribing(self.no, filter);
         let pid = self.free_pid();
-        self.requests.insert(pid, Request::Unsubscribe(filter.into()));
+        self.requests
+            .insert(pid, Request::Unsubscribe(filter.into()));
         let (props, mut scratch) = (PropertiesBuf::new(), Vec::new());
         if let Ok(packet) = Unsubscribe::build(pid, props.as_props(), &[filter], &mut scratch) {
             self.send(world, &Packet::Unsubscribe(packet));
@@ -299,7 +319,7 @@ impl Client {
         }
         if self.sock() == Some(sock) {
             self.buffer = bytes.get(at..).unwrap_or_default().to_vec();
-            if world.ended(sock) && self.buffer.is_empty() {
+            if world.ended(sock) {
                 self.on_end(world, ledger, sock);
             }
         }
@@ -346,7 +366,11 @@ impl Client {
             return;
         }
         self.link = Link::Online(sock);
-        let present = connack.session_present;
+        // MQTT 3.1 does not tell.
+        let present = match self.profile.version {
+            Version::V31 => self.has_session,
+            _ => connack.session_present,
+        };
         if self.has_session && !present && !self.profile.may_be_forgotten {
             self.fault(ledger, "its session is gone".into());
         }
@@ -358,10 +382,18 @@ impl Client {
             self.incoming.forget();
         }
         self.has_session = self.profile.persistent;
-        let granted = connack.props.server_keep_alive().unwrap_or(self.profile.keep_alive_s);
+        let granted = connack
+            .props
+            .server_keep_alive()
+            .unwrap_or(self.profile.keep_alive_s);
         self.keep_alive_ms = u64::from(granted) * 1000;
         let quota = connack.props.receive_maximum().unwrap_or(u16::MAX);
-        self.outgoing.connected(if self.profile.version == Version::V5 { quota } else { 40 });
+        self.outgoing
+            .connected(if self.profile.version == Version::V5 {
+                quota
+            } else {
+                40
+            });
         self.pump(world, ledger);
     }
 
@@ -402,8 +434,9 @@ impl Client {
         self.spoke_at_ms = world.now().ms;
     }
 
-    fn fault(&self, ledger: &mut Ledger, text: String) {
-        ledger.fault(format!("{}: {text}", self.profile.id));
+    fn fault(&self, ledger: &mut Ledger, mut text: String) {
+        text.insert_str(0, &format!("{}: ", self.profile.id));
+        ledger.fault(text);
     }
 }
 

@@ -6,7 +6,7 @@
 use super::{Client, payload_of, qos_of};
 use crate::ledger::{Ledger, MessageNo};
 use crate::world::World;
-use mqtt_codec::{Ack, Packet, Publish, PropertiesBuf};
+use mqtt_codec::{Ack, Packet, PropertiesBuf, Publish};
 use std::collections::VecDeque;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,13 +91,29 @@ impl Client {
         if qos == 0 {
             let (none, qos) = (PropertiesBuf::new(), qos_of(qos));
             let (props, packet_id, dup) = (none.as_props(), 0, false);
-            let publish = Publish { dup, qos, retain, topic, packet_id, props, payload: &payload };
+            let publish = Publish {
+                dup,
+                qos,
+                retain,
+                topic,
+                packet_id,
+                props,
+                payload: &payload,
+            };
             self.send(world, &Packet::Publish(publish));
             return Some(message);
         }
         let pid = self.free_pid();
         let stage = Stage::Publish;
-        let out = Out { pid, message, stage, sent_here: false, sent: false, counts: false, payload };
+        let out = Out {
+            pid,
+            message,
+            stage,
+            sent_here: false,
+            sent: false,
+            counts: false,
+            payload,
+        };
         self.outgoing.queue.push_back(out);
         self.pump(world, ledger);
         Some(message)
@@ -145,17 +161,28 @@ impl Client {
 
     /// The message that an acknowledgement with this id is about; a fault where there is none.
     fn acknowledged(&self, ledger: &mut Ledger, pid: u16, qos: u8) -> Option<usize> {
-        let at = self.outgoing.queue.iter().position(|o| o.pid == pid && o.sent_here);
+        let at = self
+            .outgoing
+            .queue
+            .iter()
+            .position(|o| o.pid == pid && o.sent_here);
         let fits = at.filter(|at| ledger.messages[self.outgoing.queue[*at].message].qos == qos);
         if fits.is_none() {
-            self.fault(ledger, format!("an acknowledgement of {pid}, which nothing has"));
+            self.fault(
+                ledger,
+                format!("an acknowledgement of {pid}, which nothing has"),
+            );
         }
         fits
     }
 
     pub(super) fn on_puback(&mut self, world: &World, ledger: &mut Ledger, ack: &Ack<'_>) {
-        let Some(at) = self.acknowledged(ledger, ack.packet_id, 1) else { return };
-        let Some(out) = self.outgoing.queue.remove(at) else { return };
+        let Some(at) = self.acknowledged(ledger, ack.packet_id, 1) else {
+            return;
+        };
+        let Some(out) = self.outgoing.queue.remove(at) else {
+            return;
+        };
         if ack.reason.is_error() {
             ledger.messages[out.message].refused = true;
         } else {
@@ -164,7 +191,9 @@ impl Client {
     }
 
     pub(super) fn on_pubrec(&mut self, world: &World, ledger: &mut Ledger, ack: &Ack<'_>) {
-        let Some(at) = self.acknowledged(ledger, ack.packet_id, 2) else { return };
+        let Some(at) = self.acknowledged(ledger, ack.packet_id, 2) else {
+            return;
+        };
         let message = self.outgoing.queue[at].message;
         if ack.reason.is_error() {
             ledger.messages[message].refused = true;
@@ -177,10 +206,15 @@ impl Client {
     }
 
     pub(super) fn on_pubcomp(&mut self, ledger: &mut Ledger, ack: &Ack<'_>) {
-        let Some(at) = self.acknowledged(ledger, ack.packet_id, 2) else { return };
+        let Some(at) = self.acknowledged(ledger, ack.packet_id, 2) else {
+            return;
+        };
         let out = self.outgoing.queue.remove(at);
         if out.is_some_and(|o| o.stage == Stage::Publish) {
-            self.fault(ledger, format!("PUBCOMP of {} before PUBREL", ack.packet_id));
+            self.fault(
+                ledger,
+                format!("PUBCOMP of {} before PUBREL", ack.packet_id),
+            );
         }
     }
 }

@@ -55,7 +55,8 @@ pub(super) fn parse(text: &str) -> Result<Vec<Case>, Fault> {
         let line = line.trim();
         if let Some(title) = line.strip_prefix("===") {
             parts.push((title.trim().into(), Vec::new()));
-        } else if !line.is_empty() && !line.starts_with('#')
+        } else if !line.is_empty()
+            && !line.starts_with('#')
             && let Some((_, lines)) = parts.last_mut()
         {
             lines.push((at + 1, line));
@@ -75,24 +76,41 @@ pub(super) fn parse(text: &str) -> Result<Vec<Case>, Fault> {
 
 /// The cases of one part: several where it says `@for`.
 fn one(title: String, lines: &[(usize, &str)]) -> Result<Vec<Case>, Fault> {
-    let each = lines.iter().find_map(|(_, line)| line.strip_prefix("@for "));
-    let Some(each) = each else { return Ok(vec![case(title, lines)?]) };
+    let each = lines
+        .iter()
+        .find_map(|(_, line)| line.strip_prefix("@for "));
+    let Some(each) = each else {
+        return Ok(vec![case(title, lines)?]);
+    };
     let mut words = each.split_whitespace();
     let name = words.next().unwrap_or_default();
     let pattern = format!("{{{name}}}");
-    let rest = lines.iter().filter(|(_, line)| line.strip_prefix("@for ") != Some(each));
+    let rest = lines
+        .iter()
+        .filter(|(_, line)| line.strip_prefix("@for ") != Some(each));
     let rest: Vec<_> = rest.copied().collect();
     let mut cases = Vec::new();
     for value in words {
-        let replaced: Vec<_> = rest.iter().map(|(at, line)| (*at, line.replace(&pattern, value))).collect();
-        let lines: Vec<_> = replaced.iter().map(|(at, line)| (*at, line.as_str())).collect();
+        let replaced: Vec<_> = rest
+            .iter()
+            .map(|(at, line)| (*at, line.replace(&pattern, value)))
+            .collect();
+        let lines: Vec<_> = replaced
+            .iter()
+            .map(|(at, line)| (*at, line.as_str()))
+            .collect();
         cases.extend(one(format!("{title} {name}={value}"), &lines)?);
     }
     Ok(cases)
 }
 
 fn case(title: String, lines: &[(usize, &str)]) -> Result<Case, Fault> {
-    let mut case = Case { title, shards: vec![1, 2], seeds: 4, items: Vec::new() };
+    let mut case = Case {
+        title,
+        shards: vec![1, 2],
+        seeds: 4,
+        items: Vec::new(),
+    };
     let mut block: Option<(usize, Vec<(usize, Expect)>)> = None;
     for &(at, line) in lines {
         let fault = |what: String| (at, what);
@@ -124,12 +142,19 @@ fn case(title: String, lines: &[(usize, &str)]) -> Result<Case, Fault> {
 
 /// Directives about how a case is run; false for any other.
 fn shape(case: &mut Case, words: &[String]) -> Result<bool, String> {
-    let numbers = |words: &[String]| words.iter().map(|w| words::number(w)).collect::<Result<Vec<_>, _>>();
+    let numbers = |words: &[String]| {
+        words
+            .iter()
+            .map(|w| words::number(w))
+            .collect::<Result<Vec<_>, _>>()
+    };
     match words.first().map(String::as_str) {
         Some("shards") => {
             case.shards = numbers(&words[1..])?.iter().map(|n| *n as u16).collect();
         }
-        Some("seeds") => case.seeds = u64::from(numbers(&words[1..])?.first().copied().unwrap_or(1)),
+        Some("seeds") => {
+            case.seeds = u64::from(numbers(&words[1..])?.first().copied().unwrap_or(1))
+        }
         _ => return Ok(false),
     }
     Ok(true)
@@ -143,7 +168,9 @@ fn item(line: &str) -> Result<Item, String> {
             _ => words::split(direct)?,
         }));
     }
-    let at = line.find(['<', '>', '!']).ok_or("neither a packet nor a directive")?;
+    let at = line
+        .find(['<', '>', '!'])
+        .ok_or("neither a packet nor a directive")?;
     let (name, mark, rest) = (line[..at].trim(), &line[at..=at], line[at + 1..].trim());
     let (name, optional) = match name.strip_suffix('?') {
         Some(name) => (name, true),
@@ -162,7 +189,11 @@ fn item(line: &str) -> Result<Item, String> {
         _ => {
             let words = words::split(rest)?;
             let wanted: Result<Vec<_>, _> = words.split(|w| w == "|").map(wanted).collect();
-            Ok(Item::Expect(Expect { name, wanted: wanted?, optional }))
+            Ok(Item::Expect(Expect {
+                name,
+                wanted: wanted?,
+                optional,
+            }))
         }
     }
 }

@@ -17,7 +17,10 @@ impl<'a> Cursor<'a> {
     }
 
     fn int(&mut self, n: usize) -> Result<u32, Bad> {
-        Ok(self.take(n)?.iter().fold(0, |sum, b| (sum << 8) | u32::from(*b)))
+        Ok(self
+            .take(n)?
+            .iter()
+            .fold(0, |sum, b| (sum << 8) | u32::from(*b)))
     }
 
     fn binary(&mut self) -> Result<&'a [u8], Bad> {
@@ -82,7 +85,11 @@ fn decode(first: u8, body: &[u8], version: u32) -> Result<Packet, Bad> {
         15 if v5 => code("AUTH", &mut cursor)?,
         _ => return Err("no server sends this type"),
     };
-    if cursor.0.is_empty() { Ok(packet) } else { Err("bytes are left behind it") }
+    if cursor.0.is_empty() {
+        Ok(packet)
+    } else {
+        Err("bytes are left behind it")
+    }
 }
 
 fn connack(cursor: &mut Cursor<'_>, v5: bool) -> Result<Packet, Bad> {

@@ -10,7 +10,10 @@ pub(super) fn packet(packet: &Packet, version: u32) -> Result<Vec<u8>, String> {
     let (kind, flags, mut body) = match packet.kind.as_str() {
         "CONNECT" => (1, 0, connect(packet)?),
         "CONNACK" => {
-            let head = [packet.number("present", 0) as u8, packet.number("code", 0) as u8];
+            let head = [
+                packet.number("present", 0) as u8,
+                packet.number("code", 0) as u8,
+            ];
             (2, 0, with_props(packet, head.into(), v5)?)
         }
         "PUBLISH" => publish(packet, v5)?,
@@ -66,13 +69,21 @@ fn with_props(packet: &Packet, mut out: Vec<u8>, v5: bool) -> Result<Vec<u8>, St
 fn properties(packet: &Packet, prefix: &str) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
     for (name, value) in &packet.fields {
-        let (Some(name), Value::Is(value)) = (name.strip_prefix(prefix), value) else { continue };
+        let (Some(name), Value::Is(value)) = (name.strip_prefix(prefix), value) else {
+            continue;
+        };
         if name == "prop" {
             out.extend(value);
             continue;
         }
-        let kind = if prefix.is_empty() { packet.kind.as_str() } else { "will" };
-        let Some((id, form)) = props::by_name(kind, name) else { continue };
+        let kind = if prefix.is_empty() {
+            packet.kind.as_str()
+        } else {
+            "will"
+        };
+        let Some((id, form)) = props::by_name(kind, name) else {
+            continue;
+        };
         put_property(&mut out, id, form, value)?;
     }
     Ok(out)
@@ -88,7 +99,10 @@ fn put_property(out: &mut Vec<u8>, id: u8, form: Form, value: &[u8]) -> Result<(
         Form::Varint => put_varint(out, words::number(&text)?),
         Form::Binary => put_binary(out, value),
         Form::Pair => {
-            let at = value.iter().position(|b| *b == b':').ok_or("a pair is written NAME:VALUE")?;
+            let at = value
+                .iter()
+                .position(|b| *b == b':')
+                .ok_or("a pair is written NAME:VALUE")?;
             put_binary(out, &value[..at]);
             put_binary(out, &value[at + 1..]);
         }
@@ -106,7 +120,9 @@ struct Will<'a> {
 }
 
 fn will(packet: &Packet) -> Result<Option<Will<'_>>, String> {
-    let Some(text) = packet.get("will") else { return Ok(None) };
+    let Some(text) = packet.get("will") else {
+        return Ok(None);
+    };
     let mut parts = text.split(|b| *b == b',');
     let mut bytes = || parts.next().unwrap_or_default();
     let (topic, payload) = (bytes(), bytes());
@@ -115,7 +131,13 @@ fn will(packet: &Packet) -> Result<Option<Will<'_>>, String> {
         text => words::number(&String::from_utf8_lossy(text)),
     };
     let (qos, retain, delay) = (number()? as u8, number()? != 0, number()?);
-    Ok(Some(Will { topic, payload, qos, retain, delay }))
+    Ok(Some(Will {
+        topic,
+        payload,
+        qos,
+        retain,
+        delay,
+    }))
 }
 
 fn connect(packet: &Packet) -> Result<Vec<u8>, String> {
@@ -126,7 +148,9 @@ fn connect(packet: &Packet) -> Result<Vec<u8>, String> {
     out.push(packet.number("level", version) as u8);
     let will = will(packet)?;
     let flag = |set: bool, bit: u8| if set { bit } else { 0 };
-    let will_flags = will.as_ref().map_or(0, |w| 0x04 | w.qos << 3 | flag(w.retain, 0x20));
+    let will_flags = will
+        .as_ref()
+        .map_or(0, |w| 0x04 | w.qos << 3 | flag(w.retain, 0x20));
     let flags = flag(packet.number("clean", 1) != 0, 0x02)
         | will_flags
         | flag(packet.get("password").is_some(), 0x40)
@@ -140,7 +164,12 @@ fn connect(packet: &Packet) -> Result<Vec<u8>, String> {
         if v5 {
             let mut section = properties(packet, "will_")?;
             if will.delay > 0 {
-                put_property(&mut section, 0x18, Form::U32, will.delay.to_string().as_bytes())?;
+                put_property(
+                    &mut section,
+                    0x18,
+                    Form::U32,
+                    will.delay.to_string().as_bytes(),
+                )?;
             }
             put_varint(&mut out, section.len() as u32);
             out.extend(section);
@@ -201,14 +230,22 @@ fn with_codes(packet: &Packet, v5: bool) -> Result<Vec<u8>, String> {
 fn filters(packet: &Packet, v5: bool, options: bool) -> Result<Vec<u8>, String> {
     let head = (packet.number("pid", 0) as u16).to_be_bytes();
     let mut out = with_props(packet, head.into(), v5)?;
-    let starts = packet.fields.iter().enumerate().filter(|(_, (name, _))| name == "filter");
+    let starts = packet
+        .fields
+        .iter()
+        .enumerate()
+        .filter(|(_, (name, _))| name == "filter");
     let starts: Vec<usize> = starts.map(|(at, _)| at).collect();
     for (n, &start) in starts.iter().enumerate() {
         let end = starts.get(n + 1).copied().unwrap_or(packet.fields.len());
-        let own = Packet { fields: packet.fields[start..end].to_vec(), ..Packet::new("SUBSCRIBE") };
+        let own = Packet {
+            fields: packet.fields[start..end].to_vec(),
+            ..Packet::new("SUBSCRIBE")
+        };
         put_binary(&mut out, own.get("filter").unwrap_or_default());
         if options {
-            let flags = own.number("rh", 0) << 4 | own.number("rap", 0) << 3 | own.number("nl", 0) << 2;
+            let flags =
+                own.number("rh", 0) << 4 | own.number("rap", 0) << 3 | own.number("nl", 0) << 2;
             out.push(own.number("opts", flags | own.number("qos", 0)) as u8);
         }
     }

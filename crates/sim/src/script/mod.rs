@@ -28,7 +28,9 @@ pub fn check(path: &Path) -> Vec<String> {
         Err((line, what)) => return vec![format!("{}:{line}: {what}", path.display())],
     };
     let failures = cases.iter().filter_map(|case| run::check(case).err());
-    failures.map(|f| format!("{}:{f}", path.display())).collect()
+    failures
+        .map(|f| format!("{}:{f}", path.display()))
+        .collect()
 }
 
 /// All scripts below a folder, in order of their paths.

@@ -28,25 +28,62 @@ pub(super) enum Value {
 }
 
 const KINDS: [&str; 15] = [
-    "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE", "SUBACK",
-    "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "AUTH",
+    "CONNECT",
+    "CONNACK",
+    "PUBLISH",
+    "PUBACK",
+    "PUBREC",
+    "PUBREL",
+    "PUBCOMP",
+    "SUBSCRIBE",
+    "SUBACK",
+    "UNSUBSCRIBE",
+    "UNSUBACK",
+    "PINGREQ",
+    "PINGRESP",
+    "DISCONNECT",
+    "AUTH",
 ];
 
 /// Fields that are numbers, beside properties.
 const NUMBERS: [&str; 18] = [
-    "code", "present", "qos", "pid", "dup", "retain", "keepalive", "v", "clean", "nl", "rap", "rh",
-    "level", "flags", "connect_flags", "length", "opts", "session_present",
+    "code",
+    "present",
+    "qos",
+    "pid",
+    "dup",
+    "retain",
+    "keepalive",
+    "v",
+    "clean",
+    "nl",
+    "rap",
+    "rh",
+    "level",
+    "flags",
+    "connect_flags",
+    "length",
+    "opts",
+    "session_present",
 ];
 
 /// Fields that are left out where they say the same as their absence.
 const DEFAULTS: [(&str, &[u8]); 7] = [
-    ("code", b"0"), ("present", b"0"), ("qos", b"0"), ("dup", b"0"), ("retain", b"0"),
-    ("payload", b""), ("topic", b""),
+    ("code", b"0"),
+    ("present", b"0"),
+    ("qos", b"0"),
+    ("dup", b"0"),
+    ("retain", b"0"),
+    ("payload", b""),
+    ("topic", b""),
 ];
 
 impl Packet {
     pub(super) fn new(kind: &str) -> Self {
-        Packet { kind: kind.into(), ..Packet::default() }
+        Packet {
+            kind: kind.into(),
+            ..Packet::default()
+        }
     }
 
     /// Adds a field that was decoded.
@@ -60,7 +97,9 @@ impl Packet {
 
     /// Parses the words of a script.
     pub(super) fn parse(words: &[String]) -> Result<Packet, String> {
-        let Some((kind, words)) = words.split_first() else { return Err("a packet is missing".into()) };
+        let Some((kind, words)) = words.split_first() else {
+            return Err("a packet is missing".into());
+        };
         if !KINDS.contains(&kind.as_str()) {
             return Err(format!("{kind:?} is no packet type"));
         }
@@ -100,7 +139,8 @@ impl Packet {
         }
         let will = name.strip_prefix("will_").unwrap_or(name);
         let property = props::by_name(&self.kind, will);
-        let number = NUMBERS.contains(&will) || property.is_some_and(|(_, form)| props::is_number(form));
+        let number =
+            NUMBERS.contains(&will) || property.is_some_and(|(_, form)| props::is_number(form));
         if number {
             return Ok(Value::Is(words::number(text)?.to_string().into_bytes()));
         }
@@ -114,10 +154,13 @@ impl Packet {
 
     /// The first value of a field, where it is known.
     pub(super) fn get(&self, name: &str) -> Option<&[u8]> {
-        self.fields.iter().find(|(n, _)| n == name).and_then(|(_, value)| match value {
-            Value::Is(bytes) => Some(bytes.as_slice()),
-            _ => None,
-        })
+        self.fields
+            .iter()
+            .find(|(n, _)| n == name)
+            .and_then(|(_, value)| match value {
+                Value::Is(bytes) => Some(bytes.as_slice()),
+                _ => None,
+            })
     }
 
     /// A number field, or what its absence stands for.
@@ -130,7 +173,9 @@ impl Packet {
     pub(super) fn resolve(&mut self, names: &Names) -> Result<(), String> {
         for (_, value) in &mut self.fields {
             if let Value::Named(name) = value {
-                let known = names.get(name).ok_or(format!("{{{name}}} has no value yet"))?;
+                let known = names
+                    .get(name)
+                    .ok_or(format!("{{{name}}} has no value yet"))?;
                 *value = Value::Is(known.clone());
             }
         }
@@ -138,9 +183,16 @@ impl Packet {
     }
 
     fn values(&self, name: &str) -> Vec<&Value> {
-        let mut values: Vec<_> = self.fields.iter().filter(|(n, _)| n == name).map(|(_, v)| v).collect();
+        let mut values: Vec<_> = self
+            .fields
+            .iter()
+            .filter(|(n, _)| n == name)
+            .map(|(_, v)| v)
+            .collect();
         let silent = DEFAULTS.iter().find(|(n, _)| *n == name);
-        values.retain(|v| !matches!((v, silent), (Value::Is(is), Some((_, default))) if is == default));
+        values.retain(
+            |v| !matches!((v, silent), (Value::Is(is), Some((_, default))) if is == default),
+        );
         values
     }
 
@@ -159,7 +211,11 @@ impl Packet {
             if wanted.first() == Some(&&Value::Absent) {
                 return found.is_empty();
             }
-            wanted.len() == found.len() && wanted.iter().zip(found).all(|(w, f)| fits(w, f, &mut learned))
+            wanted.len() == found.len()
+                && wanted
+                    .iter()
+                    .zip(found)
+                    .all(|(w, f)| fits(w, f, &mut learned))
         });
         if all {
             *names = learned;
@@ -169,7 +225,9 @@ impl Packet {
 }
 
 fn fits(wanted: &Value, found: &Value, names: &mut Names) -> bool {
-    let Value::Is(found) = found else { return false };
+    let Value::Is(found) = found else {
+        return false;
+    };
     match wanted {
         Value::Is(wanted) => wanted == found,
         Value::Any => true,

@@ -52,7 +52,11 @@ fn speaks_of_sessions(kind: &str) -> bool {
 
 /// The property that a packet of this kind calls `name`.
 pub(super) fn by_name(kind: &str, name: &str) -> Option<(u8, Form)> {
-    let name = if name == "expiry" && speaks_of_sessions(kind) { "session_expiry" } else { name };
+    let name = if name == "expiry" && speaks_of_sessions(kind) {
+        "session_expiry"
+    } else {
+        name
+    };
     let found = TABLE.iter().find(|(known, ..)| *known == name)?;
     Some((found.1, found.2))
 }

@@ -19,13 +19,21 @@ pub(super) fn check(case: &Case) -> Result<(), String> {
     for &shards in &case.shards {
         for seed in 1..=case.seeds {
             let verbose = std::env::var_os("SIM_TRACE").is_some();
-            let mut run = Run::new(Config { verbose, ..Config::new(shards, seed) });
+            let mut run = Run::new(Config {
+                verbose,
+                ..Config::new(shards, seed)
+            });
             let result = catch_unwind(AssertUnwindSafe(|| run.all(case)));
             let result = result.unwrap_or_else(|panic| Err((run.line, text_of(&*panic))));
             if let Err((line, what)) = result {
-                let trace = run.world.map(|w| w.trace(TRACE_LINES).join("\n")).unwrap_or_default();
+                let trace = run
+                    .world
+                    .map(|w| w.trace(TRACE_LINES).join("\n"))
+                    .unwrap_or_default();
                 let title = &case.title;
-                return Err(format!("{line}: {what}\n    (case {title:?}, shards {shards}, seed {seed})\n{trace}"));
+                return Err(format!(
+                    "{line}: {what}\n    (case {title:?}, shards {shards}, seed {seed})\n{trace}"
+                ));
             }
         }
     }
@@ -127,7 +135,9 @@ impl Run {
             let end = ClientEnd::open(self.world());
             self.ends.insert(name.into(), end);
         }
-        self.ends.get_mut(name).ok_or_else(|| "no such connection".into())
+        self.ends
+            .get_mut(name)
+            .ok_or_else(|| "no such connection".into())
     }
 
     /// Lets the world settle and everybody read.
@@ -139,7 +149,10 @@ impl Run {
     }
 
     fn expect(&mut self, expect: &Expect) -> Result<(), String> {
-        let end = self.ends.get_mut(&expect.name).ok_or(format!("{} never connected", expect.name))?;
+        let end = self
+            .ends
+            .get_mut(&expect.name)
+            .ok_or(format!("{} never connected", expect.name))?;
         for wanted in &expect.wanted {
             let fits = match (wanted, end.packets.front()) {
                 (Wanted::Packet(packet), Some(came)) => packet.accepts(came, &mut self.names),
@@ -160,7 +173,11 @@ impl Run {
         if expect.optional {
             return Ok(());
         }
-        Err(format!("{} expected: {expect}\n           came: {}", expect.name, seen(end)))
+        Err(format!(
+            "{} expected: {expect}\n           came: {}",
+            expect.name,
+            seen(end)
+        ))
     }
 
     /// Each line of the block must fit some packet, in any order.
@@ -169,7 +186,10 @@ impl Run {
         while !left.is_empty() {
             let fitting = left.iter().position(|(_, expect)| {
                 let packet = matches!(expect.wanted.first(), Some(Wanted::Packet(_)));
-                let strict = Expect { optional: false, ..expect.clone() };
+                let strict = Expect {
+                    optional: false,
+                    ..expect.clone()
+                };
                 packet && self.expect(&strict).is_ok()
             });
             match fitting {
@@ -220,7 +240,11 @@ impl Run {
             ["stall"] => world.stall(end.sock, true),
             ["resume"] => world.stall(end.sock, false),
             ["slow", rate, window] => {
-                world.slow(end.sock, words::number(rate)? as usize, words::number(window)? as usize);
+                world.slow(
+                    end.sock,
+                    words::number(rate)? as usize,
+                    words::number(window)? as usize,
+                );
             }
             ["version", version] => end.version = words::number(version)?,
             _ => return Err(format!("{name} cannot {words:?}")),
@@ -266,7 +290,9 @@ impl Run {
 
     fn direct_world(&mut self, words: &[&str]) -> Result<(), String> {
         self.read_all();
-        let Some(world) = &self.world else { return Ok(()) };
+        let Some(world) = &self.world else {
+            return Ok(());
+        };
         match words[..] {
             ["settle"] => {}
             ["advance", span] => world.advance(words::span(span)?),
@@ -289,9 +315,18 @@ impl Run {
 
 /// What a connection has been sent and nobody asked for.
 fn seen(end: &ClientEnd) -> String {
-    let mut seen: Vec<String> = end.packets.iter().take(12).map(ToString::to_string).collect();
+    let mut seen: Vec<String> = end
+        .packets
+        .iter()
+        .take(12)
+        .map(ToString::to_string)
+        .collect();
     if end.ended {
         seen.push("CLOSED".into());
     }
-    if seen.is_empty() { "nothing".into() } else { seen.join("\n                 ") }
+    if seen.is_empty() {
+        "nothing".into()
+    } else {
+        seen.join("\n                 ")
+    }
 }

@@ -18,7 +18,10 @@ fn limit(settings: &mut Settings, name: &str, value: &str) -> Result<(), String>
         "unlimited" => u64::MAX,
         value => u64::from(words::number(value)?),
     };
-    let (n16, n32) = (n.min(u64::from(u16::MAX)) as u16, n.min(u64::from(u32::MAX)) as u32);
+    let (n16, n32) = (
+        n.min(u64::from(u16::MAX)) as u16,
+        n.min(u64::from(u32::MAX)) as u32,
+    );
     let limits = &mut settings.limits;
     match name {
         "max_packet_size" => limits.max_packet_size = n32,
@@ -65,10 +68,15 @@ fn mqtt(settings: &mut Settings, name: &str, value: &str) -> Result<(), String> 
         "wildcard_subscriptions" => mqtt.wildcard_subscriptions = on,
         "shared_subscriptions" => mqtt.shared_subscriptions = on,
         "subscription_identifiers" => mqtt.subscription_identifiers = on,
-        "response_information" => mqtt.response_information = (value != "none").then(|| value.into()),
+        "response_information" => {
+            mqtt.response_information = (value != "none").then(|| value.into())
+        }
         "redirect" | "redirect_permanent" => {
             let permanent = name == "redirect_permanent";
-            let redirect = Redirect { server_reference: value.into(), permanent };
+            let redirect = Redirect {
+                server_reference: value.into(),
+                permanent,
+            };
             mqtt.redirect = (value != "none").then_some(redirect);
         }
         _ => return Err(format!("there is no setting mqtt.{name}")),

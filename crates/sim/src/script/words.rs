@@ -38,8 +38,13 @@ pub(super) fn value(text: &str) -> Result<Vec<u8>, String> {
     if let Some(hex) = text.strip_prefix("hex:") {
         return self::hex(hex);
     }
-    if let Some((what, count)) = text.strip_prefix("repeat:").and_then(|r| r.rsplit_once(':')) {
-        let count: usize = count.parse().map_err(|_| format!("{count:?} is no count"))?;
+    if let Some((what, count)) = text
+        .strip_prefix("repeat:")
+        .and_then(|r| r.rsplit_once(':'))
+    {
+        let count: usize = count
+            .parse()
+            .map_err(|_| format!("{count:?} is no count"))?;
         return Ok(what.as_bytes().repeat(count));
     }
     if !text.contains('"') {
@@ -97,9 +102,13 @@ pub(super) fn number(text: &str) -> Result<u32, String> {
 
 /// A span of time in milliseconds: `100ms`, `45s`, `2m`, `1h`, `1d`.
 pub(super) fn span(text: &str) -> Result<u64, String> {
-    let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let at = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (count, unit) = text.split_at(at);
-    let count: u64 = count.parse().map_err(|_| format!("{text:?} is no span of time"))?;
+    let count: u64 = count
+        .parse()
+        .map_err(|_| format!("{text:?} is no span of time"))?;
     let ms = match unit {
         "ms" => 1,
         "s" => 1000,
@@ -117,11 +126,19 @@ pub(super) fn show(bytes: &[u8]) -> String {
         return format!("({} bytes: {}...)", bytes.len(), show(&bytes[..40]));
     }
     match std::str::from_utf8(bytes) {
-        Ok(text) if !text.is_empty() && text.chars().all(|c| !c.is_control() && c != ' ' && c != '"') => {
+        Ok(text)
+            if !text.is_empty()
+                && text
+                    .chars()
+                    .all(|c| !c.is_control() && c != ' ' && c != '"') =>
+        {
             text.into()
         }
         Ok(text) if text.chars().all(|c| !c.is_control()) => format!("{text:?}"),
-        _ => format!("hex:{}", bytes.iter().map(|b| format!("{b:02x}")).collect::<String>()),
+        _ => format!(
+            "hex:{}",
+            bytes.iter().map(|b| format!("{b:02x}")).collect::<String>()
+        ),
     }
 }
 
@@ -132,7 +149,10 @@ mod tests {
     #[test]
     fn words_and_values() {
         let words = split(r#"PUBLISH "a b" payload="x \" y"  qos=1"#).unwrap();
-        assert_eq!(words, ["PUBLISH", "\"a b\"", r#"payload="x \" y""#, "qos=1"]);
+        assert_eq!(
+            words,
+            ["PUBLISH", "\"a b\"", r#"payload="x \" y""#, "qos=1"]
+        );
         assert_eq!(value("\"a b\"").unwrap(), b"a b");
         assert_eq!(value(r#""a\x00\n""#).unwrap(), b"a\0\n");
         assert_eq!(value("hex:00 fF").unwrap(), [0, 255]);

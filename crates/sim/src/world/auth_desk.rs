@@ -38,7 +38,13 @@ impl AuthDesk {
         }
         let (shard, request) = self.asked.remove(rng.below(self.asked.len()));
         let outcome = self.judge(&request);
-        Some((shard, AuthReply { conn: request.conn, outcome }))
+        Some((
+            shard,
+            AuthReply {
+                conn: request.conn,
+                outcome,
+            },
+        ))
     }
 
     fn judge(&self, request: &AuthRequest) -> AuthOutcome {
@@ -49,23 +55,40 @@ impl AuthDesk {
             }
             Some("TEST") if request.step < self.rounds => {
                 let data = format!("challenge{}", request.step + 1);
-                AuthOutcome::Continue { data: Some(data.into_bytes().into()) }
+                AuthOutcome::Continue {
+                    data: Some(data.into_bytes().into()),
+                }
             }
-            Some("TEST") => AuthOutcome::Accept { user, data: Some((*b"done").into()) },
-            Some(_) => reject(ReasonCode::BadAuthenticationMethod, "a method that nobody knows"),
+            Some("TEST") => AuthOutcome::Accept {
+                user,
+                data: Some((*b"done").into()),
+            },
+            Some(_) => reject(
+                ReasonCode::BadAuthenticationMethod,
+                "a method that nobody knows",
+            ),
             None if self.knows(request) => AuthOutcome::Accept { user, data: None },
             None => reject(ReasonCode::BadUserNameOrPassword, "wrong name or password"),
         }
     }
 
     fn knows(&self, request: &AuthRequest) -> bool {
-        let Some(users) = &self.users else { return true };
-        let Some(user) = request.user.as_deref() else { return self.anonymous };
+        let Some(users) = &self.users else {
+            return true;
+        };
+        let Some(user) = request.user.as_deref() else {
+            return self.anonymous;
+        };
         let password = request.password.as_deref().unwrap_or_default();
-        users.get(user).is_some_and(|known| known.as_bytes() == password)
+        users
+            .get(user)
+            .is_some_and(|known| known.as_bytes() == password)
     }
 }
 
 fn reject(reason: ReasonCode, why: &str) -> AuthOutcome {
-    AuthOutcome::Reject { reason, why: why.into() }
+    AuthOutcome::Reject {
+        reason,
+        why: why.into(),
+    }
 }

@@ -92,7 +92,11 @@ impl Link {
     }
 
     fn room(&self) -> usize {
-        if self.up_end == Some(End::Reset) { usize::MAX } else { self.window - self.down.len() }
+        if self.up_end == Some(End::Reset) {
+            usize::MAX
+        } else {
+            self.window - self.down.len()
+        }
     }
 
     /// The client would be given something.

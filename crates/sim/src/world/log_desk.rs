@@ -43,11 +43,14 @@ impl LogDesk {
 
     /// Takes one batch. A log that refuses what a shard numbered has found a bug of ours.
     pub(super) fn append(&mut self) {
-        let Some(batch) = self.waiting.pop_front() else { return };
-        self.appended.extend(batch.iter().filter_map(|op| match &op.record {
-            Record::Enqueue(enqueue) => Some(first_word(&enqueue.message.payload)),
-            _ => None,
-        }));
+        let Some(batch) = self.waiting.pop_front() else {
+            return;
+        };
+        self.appended
+            .extend(batch.iter().filter_map(|op| match &op.record {
+                Record::Enqueue(enqueue) => Some(first_word(&enqueue.message.payload)),
+                _ => None,
+            }));
         if let Err(error) = self.log.append(0, batch) {
             panic!("the log refused a batch: {error}");
         }
@@ -61,7 +64,10 @@ impl LogDesk {
         }
         self.unsynced = false;
         self.synced.extend(self.appended.drain(..));
-        marks.into_iter().map(|Durable { shard, upto }| (shard, upto)).collect()
+        marks
+            .into_iter()
+            .map(|Durable { shard, upto }| (shard, upto))
+            .collect()
     }
 
     /// True where a message is durable whose payload begins with this word.
@@ -75,5 +81,9 @@ impl LogDesk {
 }
 
 fn first_word(payload: &[u8]) -> Vec<u8> {
-    payload.split(|b| *b == b' ').next().unwrap_or_default().to_vec()
+    payload
+        .split(|b| *b == b' ')
+        .next()
+        .unwrap_or_default()
+        .to_vec()
 }

@@ -119,17 +119,20 @@ pub struct World(Rc<Inner>);
 impl World {
     pub fn new(config: &Config) -> Self {
         let mut rng = Rng::new(config.seed);
-        let shared = Arc::new(Shared::new(config.shards, rng.next()).with_yield_hook(on_yield));
+        let shared = Arc::new(Shared::new(config.shards, rng.draw()).with_yield_hook(on_yield));
         let settings = Arc::new(config.settings.clone());
         let shards: Vec<_> = (0..config.shards)
-            .map(|id| RefCell::new(Shard::new(id, shared.clone(), settings.clone(), rng.next())))
+            .map(|id| RefCell::new(Shard::new(id, shared.clone(), settings.clone(), rng.draw())))
             .collect();
-        let log = LogDesk::new(rng.next());
+        let log = LogDesk::new(rng.draw());
         World(Rc::new(Inner {
             seed: config.seed,
             yield_percent: config.yield_percent,
             window: config.window,
-            now: Cell::new(Now { ms: 1000, unix_ms: 1_700_000_000_000 }),
+            now: Cell::new(Now {
+                ms: 1000,
+                unix_ms: 1_700_000_000_000,
+            }),
             rng: RefCell::new(rng),
             desks: RefCell::new(shards.iter().map(|_| Desk::default()).collect()),
             shards,
@@ -137,7 +140,10 @@ impl World {
             active: RefCell::default(),
             log: RefCell::new(log),
             auth: RefCell::default(),
-            trace: RefCell::new(Trace { verbose: config.verbose, ..Trace::default() }),
+            trace: RefCell::new(Trace {
+                verbose: config.verbose,
+                ..Trace::default()
+            }),
             depth: Cell::new(0),
         }))
     }
@@ -182,7 +188,9 @@ impl World {
 
     /// The client closes its socket; what it sent still arrives.
     pub fn close(&self, sock: Sock) {
-        self.0.links.borrow_mut()[sock.0].up_end.get_or_insert(End::Closed);
+        self.0.links.borrow_mut()[sock.0]
+            .up_end
+            .get_or_insert(End::Closed);
         self.0.event(("close", sock.0));
     }
 
@@ -233,7 +241,8 @@ impl World {
     pub fn reload(&self, settings: &Settings) {
         let settings = Arc::new(settings.clone());
         for shard in 0..self.0.shards.len() {
-            self.0.post(shard as ShardId, Letter::Settings(settings.clone()));
+            self.0
+                .post(shard as ShardId, Letter::Settings(settings.clone()));
         }
         self.0.event("reload");
     }
@@ -253,7 +262,10 @@ impl World {
     /// Somebody sets the wall clock; no time passes.
     pub fn jump_clock(&self, by_ms: i64) {
         let now = self.0.now.get();
-        self.0.now.set(Now { unix_ms: now.unix_ms.saturating_add_signed(by_ms), ..now });
+        self.0.now.set(Now {
+            unix_ms: now.unix_ms.saturating_add_signed(by_ms),
+            ..now
+        });
         self.0.event(("clock jumps", by_ms));
     }
 
@@ -286,12 +298,16 @@ impl World {
 
     /// The counters of each shard.
     pub fn stats(&self) -> Vec<Stats> {
-        self.0.shards.iter().map(|s| s.borrow().stats().clone()).collect()
+        self.0
+            .shards
+            .iter()
+            .map(|s| s.borrow().stats().clone())
+            .collect()
     }
 
     /// A number that the seed determines, for whoever plays clients in this world.
     pub fn rng(&self) -> Rng {
-        Rng::new(self.0.rng.borrow_mut().next())
+        Rng::new(self.0.rng.borrow_mut().draw())
     }
 }
 
@@ -305,7 +321,6 @@ impl Inner {
     fn event<T: std::hash::Hash + std::fmt::Debug>(&self, what: T) {
         self.trace.borrow_mut().event(self.now.get().ms, what);
     }
-
 }
 
 /// A shard has touched a table that others share: they may run here.

@@ -55,7 +55,10 @@ impl Inner {
     fn set_time(&self, ms: u64) {
         let now = self.now.get();
         let passed = ms.saturating_sub(now.ms);
-        self.now.set(Now { ms: now.ms + passed, unix_ms: now.unix_ms + passed });
+        self.now.set(Now {
+            ms: now.ms + passed,
+            unix_ms: now.unix_ms + passed,
+        });
         self.event(("time", now.ms + passed));
     }
 
@@ -69,7 +72,9 @@ impl Inner {
     }
 
     fn step(&self) -> bool {
-        self.active.borrow_mut().retain(|at| !self.links.borrow()[*at].over());
+        self.active
+            .borrow_mut()
+            .retain(|at| !self.links.borrow()[*at].over());
         let steps = self.possible();
         if steps.is_empty() {
             return false;
@@ -105,7 +110,10 @@ impl Inner {
         let active = self.active.borrow();
         let mut wanted: Vec<bool> = {
             let desks = self.desks.borrow();
-            desks.iter().map(|desk| desk.told || !desk.inbox.is_empty()).collect()
+            desks
+                .iter()
+                .map(|desk| desk.told || !desk.inbox.is_empty())
+                .collect()
         };
         for at in active.iter() {
             let link = &links[*at];
@@ -121,7 +129,9 @@ impl Inner {
         }
         for (at, wanted) in wanted.into_iter().enumerate() {
             // A shard in the middle of a turn cannot begin another one.
-            let Ok(shard) = self.shards[at].try_borrow() else { continue };
+            let Ok(shard) = self.shards[at].try_borrow() else {
+                continue;
+            };
             if wanted || shard.next_timeout().is_some_and(|due| due <= now_ms) {
                 steps.push(Step::Turn(at));
             }

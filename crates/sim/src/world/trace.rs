@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::hash::Hash;
 
 /// Lines that are kept.
-const MAX_LINES: usize = 4000;
+const MAX_LINES: usize = 100_000;
 
 #[derive(Default)]
 pub(super) struct Trace {

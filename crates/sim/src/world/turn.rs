@@ -13,7 +13,9 @@ const LINGER_MS: u64 = 1000;
 
 impl Inner {
     pub(super) fn turn(&self, at: usize) {
-        let Ok(mut shard) = self.shards[at].try_borrow_mut() else { return };
+        let Ok(mut shard) = self.shards[at].try_borrow_mut() else {
+            return;
+        };
         let now = self.now.get();
         self.event(("turn", at));
         self.desks.borrow_mut()[at].told = false;
@@ -39,12 +41,18 @@ impl Inner {
         let waiting = self.desks.borrow()[at].inbox.len();
         let count = {
             let mut rng = self.rng.borrow_mut();
-            if rng.chance(60) { waiting } else { rng.below(waiting + 1) }
+            if rng.chance(60) {
+                waiting
+            } else {
+                rng.below(waiting + 1)
+            }
         };
         let now = self.now.get();
         let mut replies = Vec::new();
         for _ in 0..count {
-            let Some(letter) = self.desks.borrow_mut()[at].inbox.pop_front() else { break };
+            let Some(letter) = self.desks.borrow_mut()[at].inbox.pop_front() else {
+                break;
+            };
             match letter {
                 Letter::Mails(mails) => mails.into_iter().for_each(|mail| shard.on_mail(mail, now)),
                 Letter::Durable(upto) => shard.on_durable(upto, now),
@@ -124,7 +132,9 @@ impl Inner {
 
     /// A connection ends because of its peer, not because the shard wants it.
     fn lose(&self, at: usize, shard: &mut Shard, conn: ConnId, why: &str) {
-        let Some(sock) = self.desks.borrow_mut()[at].conns.remove(&conn) else { return };
+        let Some(sock) = self.desks.borrow_mut()[at].conns.remove(&conn) else {
+            return;
+        };
         self.event(("lose", sock.0));
         let closing = {
             let link = &mut self.links.borrow_mut()[sock.0];
@@ -147,7 +157,10 @@ impl Inner {
             let (links, desks) = (self.links.borrow(), self.desks.borrow());
             let conns = desks[at].conns.iter();
             let due = |sock: &Sock| links[sock.0].closing.is_some_and(|due| due <= now_ms);
-            conns.filter(|(_, sock)| due(sock)).map(|(conn, _)| *conn).collect()
+            conns
+                .filter(|(_, sock)| due(sock))
+                .map(|(conn, _)| *conn)
+                .collect()
         };
         for conn in overdue {
             self.lose(at, shard, conn, "");
@@ -173,38 +186,51 @@ impl Inner {
             self.flush(at, shard, conn);
         }
         for (conn, target, handoff) in turn.moves {
-            let Some(sock) = self.desks.borrow_mut()[at].conns.remove(&conn) else { continue };
+            let Some(sock) = self.desks.borrow_mut()[at].conns.remove(&conn) else {
+                continue;
+            };
             self.links.borrow_mut()[sock.0].place = Place::OnTheWay;
             self.event(("move", sock.0, at, target));
             self.post(target, Letter::Arrive(sock, handoff));
             self.interrupted();
         }
         for (conn, on) in turn.reading {
-            let Some(sock) = self.desks.borrow()[at].conns.get(&conn).copied() else { continue };
+            let Some(sock) = self.desks.borrow()[at].conns.get(&conn).copied() else {
+                continue;
+            };
             self.links.borrow_mut()[sock.0].paused = !on;
             self.event(("reading", sock.0, on));
         }
         for conn in turn.closing {
-            let Some(sock) = self.desks.borrow()[at].conns.get(&conn).copied() else { continue };
+            let Some(sock) = self.desks.borrow()[at].conns.get(&conn).copied() else {
+                continue;
+            };
             self.event(("closing", sock.0));
             let due = self.now.get().ms + LINGER_MS;
             self.links.borrow_mut()[sock.0].closing = Some(due);
             self.flush(at, shard, conn);
         }
         for event in turn.events {
-            self.trace.borrow_mut().note(self.now.get().ms, || format!("shard {at}: {event}"));
+            self.trace
+                .borrow_mut()
+                .note(self.now.get().ms, || format!("shard {at}: {event}"));
         }
     }
 
     fn writable(&self, at: usize) -> Vec<ConnId> {
         let (links, desks) = (self.links.borrow(), self.desks.borrow());
         let conns = desks[at].conns.iter();
-        conns.filter(|(_, sock)| links[sock.0].writable()).map(|(conn, _)| *conn).collect()
+        conns
+            .filter(|(_, sock)| links[sock.0].writable())
+            .map(|(conn, _)| *conn)
+            .collect()
     }
 
     /// Writes what waits for a connection, as far as its socket takes it.
     fn flush(&self, at: usize, shard: &mut Shard, conn: ConnId) {
-        let Some(sock) = self.desks.borrow()[at].conns.get(&conn).copied() else { return };
+        let Some(sock) = self.desks.borrow()[at].conns.get(&conn).copied() else {
+            return;
+        };
         let (n, closing) = {
             let link = &mut self.links.borrow_mut()[sock.0];
             (link.write(shard.outbox(conn)), link.closing.is_some())

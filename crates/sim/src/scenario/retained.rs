@@ -1,0 +1,184 @@
+//! Retained messages against subscriptions that are made meanwhile.
+
+use super::{Mix, Scenario, Stage};
+use crate::client::Profile;
+use crate::ledger::MessageNo;
+use crate::oracle;
+use crate::rng::Rng;
+use crate::world::Config;
+use mqtt_codec::Version;
+use std::collections::{BTreeMap, BTreeSet};
+use store::{Folded, Log};
+
+pub(super) const ONE_PUBLISHER: Scenario = Scenario {
+    name: "retained",
+    about: "one publisher for each retained topic: new subscribers end up with its last value, in order",
+    seeds: 60,
+    configure,
+    play: one_publisher,
+};
+
+pub(super) const MANY_PUBLISHERS: Scenario = Scenario {
+    name: "retained-race",
+    about: "several publishers of the same retained topics: memory and log agree on the last one",
+    seeds: 60,
+    configure,
+    play: many_publishers,
+};
+
+fn configure(config: &mut Config, rng: &mut Rng) {
+    config.shards = rng.range(2, 4) as u16;
+    config.yield_percent = rng.pick(&[30, 60]);
+}
+
+fn one_publisher(stage: &mut Stage) {
+    let mut publishers = Vec::new();
+    for no in 0..2 {
+        publishers.push(stage.add(Profile::new(&format!("p{no}"), Version::V5, true), &[]));
+    }
+    for no in 0..5 {
+        let version = stage.rng.pick(&[Version::V311, Version::V5]);
+        let persistent = stage.rng.chance(50);
+        let filter = stage.rng.pick(&["r/#", "r/0/+", "r/+/b"]);
+        stage.add(
+            Profile::new(&format!("s{no}"), version, persistent),
+            &[(filter, 2)],
+        );
+    }
+    let mix = Mix {
+        publish: 40,
+        unsubscribe: 6,
+        connect: 20,
+        goodbye: 4,
+        hold_log: 1,
+        retain: 100,
+        qos: vec![2],
+        topics: vec!["r/{}/a".into(), "r/{}/b".into()],
+        calm: publishers.clone(),
+        publishers,
+        ..Mix::default()
+    };
+    stage.play(&mix, 900);
+    stage.judge();
+    last_values_agree(stage);
+    check_sequences(stage);
+    check_memory(stage);
+}
+
+/// Every subscriber that stayed has the last value of each topic, and none came back after a newer.
+fn check_sequences(stage: &mut Stage) {
+    let mut faults = Vec::new();
+    let mut last: BTreeMap<(usize, u32, &str), MessageNo> = BTreeMap::new();
+    let mut subscribed: BTreeMap<usize, (u64, usize)> = BTreeMap::new();
+    for s in stage.ledger.subscriptions.iter() {
+        let (at, count) = subscribed.entry(s.client).or_default();
+        (*at, *count) = (s.asked_at, *count + s.asks);
+    }
+    for d in &stage.ledger.deliveries {
+        let topic = stage.ledger.messages[d.message].topic.as_str();
+        // A subscription that was made again is sent what is retained again.
+        let (asked_at, times) = subscribed[&d.client];
+        if d.at < asked_at {
+            continue;
+        }
+        let before = last.insert((d.client, d.session, topic), d.message);
+        let again = times > 1 && before == Some(d.message);
+        if !again && before.is_some_and(|before| before >= d.message) {
+            faults.push(format!("after {before:?} came {d:?}"));
+        }
+    }
+    stage.ledger.faults.extend(faults);
+}
+
+/// The last of the copies that each subscriber got is the value that is retained, where one is.
+fn last_values_agree(stage: &mut Stage) {
+    let values = oracle::retained_values(&stage.ledger);
+    let mut last: BTreeMap<(usize, &str), MessageNo> = BTreeMap::new();
+    for d in &stage.ledger.deliveries {
+        let topic = stage.ledger.messages[d.message].topic.as_str();
+        last.insert((d.client, topic), d.message);
+    }
+    let mut faults = Vec::new();
+    for s in stage
+        .ledger
+        .subscriptions
+        .iter()
+        .filter(|s| s.left_at.is_none())
+    {
+        for (topic, values) in &values {
+            let has = last.get(&(s.client, *topic)).copied();
+            if message::pattern::matches(&s.filter, topic)
+                && !values.contains(&None)
+                && !values.contains(&has)
+            {
+                faults.push(format!(
+                    "client {} ends with {has:?} of {topic}, not {values:?}",
+                    s.client
+                ));
+            }
+        }
+    }
+    stage.ledger.faults.extend(faults);
+}
+
+fn many_publishers(stage: &mut Stage) {
+    for no in 0..5 {
+        let version = stage.rng.pick(&[Version::V311, Version::V5]);
+        stage.add(Profile::new(&format!("p{no}"), version, true), &[]);
+    }
+    stage.begin();
+    let mix = Mix {
+        publish: 60,
+        cut: 1,
+        retain: 100,
+        qos: vec![1, 2],
+        topics: vec!["r/a".into(), "r/b".into(), "r/c".into()],
+        ..Mix::default()
+    };
+    stage.play(&mix, 400);
+    stage.judge();
+    check_memory(stage);
+}
+
+/// A new subscriber reads what may be retained, and just what the log has.
+fn check_memory(stage: &mut Stage) {
+    let reader = stage.add(Profile::new("reader", Version::V5, false), &[("r/#", 2)]);
+    let from = stage.ledger.deliveries.len();
+    stage.come_to_rest();
+    let ledger = &stage.ledger;
+    let read = ledger.deliveries[from..]
+        .iter()
+        .filter(|d| d.client == reader);
+    let read: BTreeSet<MessageNo> = read.map(|d| d.message).collect();
+    let mut faults = Vec::new();
+    for (topic, values) in oracle::retained_values(ledger) {
+        let here = read
+            .iter()
+            .copied()
+            .find(|m| ledger.messages[*m].topic == topic);
+        if !values.contains(&here) {
+            faults.push(format!(
+                "{topic} has {here:?}, and should have one of {values:?}"
+            ));
+        }
+    }
+    let mut logged = BTreeSet::new();
+    stage.world.log(|log| {
+        let _ = log.scan(&mut |item| {
+            if let Folded::Message(live) = item
+                && live.retained
+            {
+                logged.insert(
+                    String::from_utf8_lossy(&live.message.payload)
+                        .trim_end_matches('.')
+                        .to_owned(),
+                );
+            }
+        });
+    });
+    let wanted: BTreeSet<String> = read.iter().map(|m| format!("m{m} ")).collect();
+    if logged != wanted {
+        faults.push(format!("memory has {wanted:?}, the log {logged:?}"));
+    }
+    stage.ledger.faults.extend(faults);
+}
