@@ -1,7 +1,8 @@
-// Everything at once, and the proof: a fleet over failing lines, a shared group, a plain subscriber and,
-// with --browser, the page in headless Chromium behind a failing line. Then each reading that a device
-// knows to be delivered must have come to all three, in its device's order. Progress goes to standard
-// error; the last line on standard output is the result as JSON; the exit code is 1 when anything is wrong.
+// Everything at once, and the proof: a fleet over failing lines, a shared group with a member whose line
+// fails, one whose lines are good, a plain subscriber and, with --browser, the page in headless Chromium,
+// both over failing lines. Each reading that a device knows to be delivered must have come to all of them,
+// in its device's order (see verify.mjs). Progress goes to standard error; the result is a line of JSON
+// on standard output; the exit code is 1 when anything is wrong.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import readline from 'node:readline'
@@ -53,7 +54,7 @@ async function openPage () {
   const { chromium } = await import('playwright-core')
   const random = seeded(Number(asked.seed) + 5)
   const failing = await proxy(line(new URL(asked.ws), {
-    random, chance: 0.8, out: [500, 8000], in: [8000, 300000], onCut: () => count.page_cuts++
+    random, chance: 0.8, out: [1000, 40000], in: [8000, 300000], onCut: () => count.page_cuts++
   }))
   const site = await serve(0)
   const browser = await chromium.launch({
@@ -72,39 +73,45 @@ async function openPage () {
   return { browser, page, errors, until }
 }
 
+const programs = {}
+let fleet, shown
+
 async function run () {
-  const group = start('workers.mjs', { members: 3, flaky: 1, expect })
-  const plain = start('workers.mjs', { name: 'recorder', group: '', filter: `${asked.root}/#`, members: 1, version: 4, expect })
-  const shown = asked.browser ? await openPage() : null
-  await Promise.all([group.subscribed, plain.subscribed])
+  programs.workers = start('workers.mjs', { expect })
+  programs.steady = start('workers.mjs', { name: 'steady', group: 'steady', flaky: 0, expect })
+  programs.recorder = start('workers.mjs', { name: 'recorder', group: '', filter: `${asked.root}/#`, members: 1, version: 4, expect })
+  const all = Object.values(programs)
+  if (asked.browser) shown = await openPage()
+  await Promise.all(all.map(program => program.subscribed))
   console.error(`check: all have subscribed after ${seconds()} s`)
-  const fleet = start('fleet.mjs', { devices: asked.devices, each: asked.each, every: asked.every })
+  fleet = start('fleet.mjs', { devices: asked.devices, each: asked.each, every: asked.every })
   if (shown && asked.screenshot) {
     shown.until(expect / 2).then(() => shown.page.screenshot({ path: asked.screenshot })).catch(console.error)
   }
-  await Promise.all([fleet.ended, group.ended, plain.ended, shown?.until(expect)])
+  await Promise.all([fleet, ...all].map(program => program.ended).concat(shown?.until(expect)))
   console.error(`check: all is there after ${seconds()} s`)
-  const receivers = { group: group.lines, recorder: plain.lines }
+  if (shown?.errors.length) throw new Error('the page failed: ' + shown.errors[0])
+}
+
+/** Compares what was sent with what has come so far. */
+async function compare () {
+  const got = Object.fromEntries(Object.entries(programs).map(([name, { lines }]) => [name, lines]))
   if (shown) {
     const { journal, total } = await shown.page.evaluate(() => window.sensors)
-    receivers.page = journal.map(([device, sequence, repeat]) => ({ member: 'page', device, sequence, repeat }))
+    got.page = journal.map(([device, sequence, repeat]) => ({ member: 'page', device, sequence, repeat }))
     count.page = total
-    if (shown.errors.length) throw new Error('the page failed: ' + shown.errors[0])
     await shown.browser.close()
   }
-  return verify(fleet.lines, receivers)
+  return verify(fleet?.lines ?? [], got, ['workers'])
 }
 
 const seconds = () => ((Date.now() - started) / 1000).toFixed(1)
 const late = new Promise((resolve, reject) => {
   setTimeout(() => reject(new Error(`not done within ${asked.within} s`)), Number(asked.within) * 1000)
 })
-let result
-try {
-  result = await Promise.race([run(), late])
-} catch (error) {
-  result = { wrong: [String(error.stack || error)] }
-}
+const failure = await Promise.race([run(), late]).then(() => [], error => [error.message])
+const result = await compare().catch(error => ({ wrong: [error.message] }))
+result.wrong.unshift(...failure)
 for (const child of children) child.kill()
 console.log(JSON.stringify({ ...result, ...count, seconds: Number(seconds()) }))
 process.exit(result.wrong.length ? 1 : 0)

@@ -78,14 +78,15 @@ function device (name, own, number) {
     })
     client.on('error', () => {}) // the client connects again by itself
     if (every) {
-      timer = setInterval(() => { due = Math.min(due + 1, own.length); publish() }, every * 1000)
+      const measure = () => { due = Math.min(due + 1, own.length); publish() }
+      timer = setTimeout(() => { measure(); timer = setInterval(measure, every * 1000) }, random() * every * 1000)
     }
   })
 }
 
 function progress () {
-  console.error(`fleet: ${count.connected} of ${devices.size} devices connected, ${count.acknowledged} of ${rows.length} readings ` +
-    `acknowledged, ${count.sent} sent, ${count.cuts} connections cut`)
+  console.error(`fleet: ${count.acknowledged} of ${rows.length} readings acknowledged, ${count.sent} sent, ` +
+    `${count.cuts} connections cut; ${count.connected} of ${devices.size} devices connected`)
 }
 
 // What becomes of each reading, device by device.

@@ -10,7 +10,7 @@ function cut (socket, bytes, inward, reset, onCut) {
   let left = bytes
   const end = () => {
     onCut()
-    if (reset && !socket.connecting) socket.resetAndDestroy()
+    if (reset && !socket.connecting && !socket.writableEnded) socket.resetAndDestroy()
     else socket.destroy()
   }
   socket[name] = (chunk, ...rest) => {

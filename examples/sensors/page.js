@@ -6,7 +6,7 @@ const ask = new URLSearchParams(location.search)
 const root = ask.get('root') || 'sensors'
 const url = ask.get('url') || `ws://${location.hostname || '127.0.0.1'}:8083/mqtt`
 const at = id => document.getElementById(id)
-const HISTORY = 40
+const HISTORY = 24
 const PAINT_MS = 250
 const SECONDS = 60
 
@@ -113,6 +113,15 @@ function parse (payload) {
   }
 }
 
+/** Rows that are on the screen; the others are painted when they get there. */
+const onScreen = new Set()
+const watch = new IntersectionObserver(changes => {
+  for (const { target, isIntersecting } of changes) {
+    if (isIntersecting) onScreen.add(target)
+    else onScreen.delete(target)
+  }
+})
+
 const wanted = name => name.includes(at('filter').value.trim().toLowerCase())
 const unpainted = new Set()
 
@@ -121,7 +130,10 @@ function onMessage (topic, payload, packet) {
   const reading = match && parse(payload)
   if (!reading) return
   const name = match[1]
-  if (!devices.has(name)) devices.set(name, new Device(name))
+  if (!devices.has(name)) {
+    devices.set(name, new Device(name))
+    watch.observe(devices.get(name).row)
+  }
   const device = devices.get(name)
   device.take(reading)
   unpainted.add(device)
@@ -171,8 +183,11 @@ function paintRate () {
 
 let placed = 0
 function paint () {
-  for (const device of unpainted) device.paint()
-  unpainted.clear()
+  for (const device of unpainted) {
+    if (!onScreen.has(device.row)) continue
+    device.paint()
+    unpainted.delete(device)
+  }
   if (placed !== devices.size) place()
   placed = devices.size
   at('devices').textContent = devices.size.toLocaleString('en')

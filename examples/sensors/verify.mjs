@@ -1,4 +1,8 @@
 // What must hold of a run: nothing lost, nothing made up, each device's order kept.
+//
+// Two messages of a device may swap at a member of a group for two reasons only. The device sent the
+// earlier one twice: then these are two messages, and another member may have got the first. Or
+// another member was cut off before the earlier one was on its way: then it is handed to the next.
 
 const key = ({ device, sequence }) => `${device} ${sequence}`
 const SHOWN = 10
@@ -6,8 +10,9 @@ const SHOWN = 10
 /**
  * Compares what the fleet sent (`{ device, sequence, sends, acknowledged }`) with what each receiver got
  * (`{ member, device, sequence, repeat }`, in its order). Gives counts, and what is `wrong` in words.
+ * `cut` names the groups of which a member was cut off.
  */
-export function verify (sent, receivers) {
+export function verify (sent, receivers, cut) {
   const known = new Map(sent.map(reading => [key(reading), reading]))
   const result = {
     readings: sent.length,
@@ -17,7 +22,7 @@ export function verify (sent, receivers) {
     wrong: []
   }
   for (const [name, got] of Object.entries(receivers)) {
-    const { wrong, ...counts } = look(known, got)
+    const { wrong, ...counts } = look(known, got, cut.includes(name))
     result.receivers[name] = counts
     if (wrong.length) result.wrong.push(`${name}: ${wrong.length} wrong`, ...wrong.slice(0, SHOWN).map(text => `${name}: ${text}`))
   }
@@ -25,8 +30,9 @@ export function verify (sent, receivers) {
   return result
 }
 
-function look (known, got) {
+function look (known, got, cut) {
   const wrong = []
+  let handed_over = 0
   const competing = new Set(got.map(arrival => arrival.member)).size > 1
   // First deliveries of each reading, over all members: no more than the device sent it.
   const fresh = new Map()
@@ -46,9 +52,9 @@ function look (known, got) {
     seen.add(own)
     const before = highest.get(line) ?? -1
     highest.set(line, Math.max(before, sequence))
-    // What a device sent twice is two messages: of a group, another member may have got the first.
-    const second = competing && reading.sends > 1
-    if (sequence < before && !second) wrong.push(`${member} got ${key(arrival)} after ${before}`)
+    if (sequence > before || (competing && reading.sends > 1)) continue
+    if (competing && cut) handed_over++
+    else wrong.push(`${member} got ${key(arrival)} after ${before}`)
   }
   for (const [reading, { acknowledged }] of known) {
     if (acknowledged && !all.has(reading)) wrong.push(`${reading} was acknowledged and is missing`)
@@ -57,5 +63,5 @@ function look (known, got) {
     const { sends } = known.get(reading)
     if (times > sends) wrong.push(`${reading} came ${times} times as new and was sent ${sends} times`)
   }
-  return { got: got.length, different: all.size, repeats: got.length - all.size, wrong }
+  return { got: got.length, different: all.size, repeats: got.length - all.size, handed_over, wrong }
 }

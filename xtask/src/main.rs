@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         Some("fuzz") => fuzz::command(rest),
         Some("autobahn") => autobahn::command(rest),
         Some("perf") => perf::command(rest),
+        Some("sim") => simulate(rest),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
             Ok(())
@@ -60,6 +61,14 @@ fn main() -> ExitCode {
         None => Err(Failure::Usage(USAGE.to_string())),
     };
     finish(outcome)
+}
+
+/// More seeds than the tests run; each scenario shows its progress.
+fn simulate(args: &[String]) -> Outcome {
+    let ws = workspace::Workspace::find()?;
+    let seeds = args.first().map_or("1000", String::as_str);
+    let first = args.get(1).map_or("0", String::as_str);
+    process::run(&mut ws.cargo(&["run", "--quiet", "-p", "sim", "--", "all", seeds, first]))
 }
 
 fn finish(outcome: Outcome) -> ExitCode {

@@ -129,6 +129,15 @@ impl Conn {
             _ => None,
         }
     }
+
+    /// The largest packet that the client takes, as far as it has said.
+    pub(crate) fn max_packet(&self) -> u32 {
+        match &self.state {
+            State::Online(online) => online.max_packet,
+            State::Authenticating(connecting) => connecting.max_packet,
+            _ => u32::MAX,
+        }
+    }
 }
 
 impl Online {

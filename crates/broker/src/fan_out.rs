@@ -1,8 +1,8 @@
 //! From one published message to all that are owed it. Knows destinations, not protocols.
 //!
 //! The order matters. A retained value is written first, then the route is looked up: a subscriber
-//! adds its interest first and reads the retained tree then, so one of the two always sees the other
-//! (HAZARDS 6). Durable destinations get one record, before anything is mailed.
+//! adds its interest first and reads the retained tree then, so one of the two always sees the
+//! other. Durable destinations get one record, before anything is mailed.
 
 use crate::auth::{Action, Policy, authorize};
 use crate::content::{Content, Source};

@@ -3,8 +3,8 @@
 /// One shard of this node, counted from 0.
 pub type ShardId = u16;
 
-/// A message in the log. Ids grow along each publisher's messages: see `DESIGN` section 4 in
-/// `ARCHITECTURE.md`, "ids".
+/// A message in the log. Ids grow along each publisher's messages: see "Message ids" in
+/// `ARCHITECTURE.md`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub u64);
 

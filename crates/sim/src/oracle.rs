@@ -221,10 +221,10 @@ fn groups(ledger: &Ledger, faults: &mut Vec<String>) {
                 .filter_map(|c| Some((*c, copies.get(&(*c, no))?)));
             let got: Vec<_> = got.collect();
             let who: Vec<_> = got.iter().map(|(client, _)| *client).collect();
-            // A member that left while the message may have been its own.
-            let ended = members
-                .iter()
-                .any(|s| s.left_at.is_some_and(|left| left > message.sent_at));
+            // A member that left, or was still leaving, while the message may have been its own.
+            let ended = members.iter().any(|s| {
+                s.left_at.is_some() && s.gone_at.is_none_or(|gone| gone > message.sent_at)
+            });
             let all = || got.iter().flat_map(|(_, copies)| copies.iter());
             let exactly = all().filter(|d| d.qos == 2).count();
             let resent = message.qos == 1 && message.sends > 1;

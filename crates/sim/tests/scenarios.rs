@@ -49,6 +49,7 @@ scenarios! {
     groups_exactly_once "groups-exactly-once"
     retained "retained"
     retained_race "retained-race"
+    retained_once "retained-once"
     will_storm "will-storm"
     shutdown "shutdown"
 }

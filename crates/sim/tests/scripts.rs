@@ -41,4 +41,4 @@ macro_rules! folders {
     };
 }
 
-folders! { auth connect flow malformed publish session subscribe will }
+folders! { auth clauses connect flow malformed publish session settings states subscribe will }

@@ -91,6 +91,12 @@ impl Shard {
     /// The first packet of a connection.
     pub(super) fn on_connect(&mut self, id: ConnId, connect: &Connect<'_>, now: Now) {
         let version = connect.version;
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
+        let peer = conn.peer;
+        // First of all: a refusal as well must not be larger than the client takes.
+        conn.state = State::Authenticating(Box::new(connecting(connect)));
         if let Some(redirect) = self.settings.mqtt.redirect.clone() {
             let permanent = redirect.permanent;
             let reason = if permanent {
@@ -111,17 +117,21 @@ impl Shard {
         if let Err((reason, why)) = self.check_connect(connect) {
             return self.refuse(id, version, reason, &why);
         }
-        let mut connecting = connecting(connect);
-        if connecting.client_id.is_empty() {
-            connecting.client_id = self.assign_client_id();
-            connecting.assigned = true;
-        }
-        let Some(conn) = self.conns.get_mut(id) else {
+        let assigned = connect
+            .client_id
+            .is_empty()
+            .then(|| self.assign_client_id());
+        let Some(State::Authenticating(connecting)) = self.conns.get_mut(id).map(|c| &mut c.state)
+        else {
             return;
         };
+        if let Some(client_id) = assigned {
+            connecting.client_id = client_id;
+            connecting.assigned = true;
+        }
         let request = AuthRequest {
             conn: id,
-            peer: conn.peer,
+            peer,
             client_id: connecting.client_id.clone(),
             user: connecting.user.clone(),
             password: connect.password.map(Into::into),
@@ -130,7 +140,6 @@ impl Shard {
             step: 0,
             again: false,
         };
-        conn.state = State::Authenticating(Box::new(connecting));
         self.set_conn_timer(id, now.ms + self.settings.limits.connect_timeout_ms);
         self.out.auth.push(request);
     }
@@ -167,6 +176,15 @@ impl Shard {
             return Err((
                 ReasonCode::RetainNotSupported,
                 "retained wills are switched off".into(),
+            ));
+        }
+        let response_topic = will.props.response_topic();
+        if response_topic.is_some_and(|t| message::topic::check(t, limits.max_topic_bytes).is_err())
+        {
+            // [MQTT-3.3.2-14]: it could not be published.
+            return Err((
+                ReasonCode::ProtocolError,
+                "the will's response topic is not a topic name".into(),
             ));
         }
         let text = will.props.payload_format_indicator() == Some(true);

@@ -2,7 +2,7 @@
 //!
 //! QoS 0 is sent or lost, never queued. QoS 1 is sent before the disk has it, as its publisher is
 //! not acknowledged before; QoS 2 to a durable session waits until its packet id is durable, since a
-//! subscriber remembers that id (HAZARDS 1).
+//! subscriber remembers that id and would take another message under it for a repeat.
 
 use super::alias::Naming;
 use super::inflight::Phase;

@@ -17,18 +17,42 @@ pub(super) fn v3_return_code(reason: ReasonCode) -> u8 {
     }
 }
 
+/// The packet without what only explains it.
+fn without_reason<'a>(packet: &Packet<'a>) -> Packet<'a> {
+    let mut packet = *packet;
+    match &mut packet {
+        Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {
+            ack.props = Properties::EMPTY;
+        }
+        Packet::Suback(ack) | Packet::Unsuback(ack) => ack.props = Properties::EMPTY,
+        Packet::Disconnect(disconnect) => disconnect.props = Properties::EMPTY,
+        Packet::Connack(connack) if connack.code != 0 => connack.props = Properties::EMPTY,
+        _ => {}
+    }
+    packet
+}
+
+/// Appends a packet of at most `max` bytes [MQTT-3.1.2-24]: without its reason string where that
+/// makes it too large [MQTT-3.2.2-19], [MQTT-3.4.2-2], [MQTT-3.9.2-1], [MQTT-3.14.2-3]; else nothing.
+pub(super) fn encode_within(out: &mut Vec<u8>, packet: &Packet<'_>, version: Version, max: u32) {
+    let start = out.len();
+    for packet in [*packet, without_reason(packet)] {
+        let encoded = mqtt_codec::encode(&packet, version, out).is_ok();
+        if encoded && out.len() - start <= max as usize {
+            return;
+        }
+        out.truncate(start);
+    }
+}
+
 impl Shard {
     /// Appends a packet to a connection's outbox; one that is too large for the client is left out.
     pub(crate) fn send(&mut self, id: ConnId, version: Version, packet: &Packet<'_>) {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        let max = conn.online().map_or(u32::MAX, |o| o.max_packet);
-        let out = conn.outbox.tail(&mut self.pool);
-        let start = out.len();
-        if mqtt_codec::encode(packet, version, out).is_err() || out.len() - start > max as usize {
-            out.truncate(start);
-        }
+        let max = conn.max_packet();
+        encode_within(conn.outbox.tail(&mut self.pool), packet, version, max);
         self.mark_dirty(id);
     }
 

@@ -2,6 +2,7 @@
 
 use super::qos;
 use super::replay::Replay;
+use super::reply::encode_within;
 use super::waiter::Waiter;
 use crate::auth::{Action, authorize};
 use crate::conn::ConnId;
@@ -92,7 +93,9 @@ impl Shard {
     ) {
         if wait || self.must_wait(id) {
             let mut bytes = Vec::new();
-            if mqtt_codec::encode(packet, version, &mut bytes).is_ok() {
+            let max = self.conns.get(id).map_or(u32::MAX, |c| c.max_packet());
+            encode_within(&mut bytes, packet, version, max);
+            if !bytes.is_empty() {
                 self.wait_for(
                     id,
                     Waiter::Bytes {

@@ -29,19 +29,14 @@ impl Shard {
         identity: Identity,
         now: Now,
     ) {
-        let version = connecting.version;
         let emitted = self.tickets.latest();
         let known = match self.settle_predecessor(&connecting, &identity, now) {
             Ok(known) => known,
-            Err(why) => return self.refuse(id, version, ReasonCode::NotAuthorized, why),
+            Err(why) => return self.turn_away(id, connecting, ReasonCode::NotAuthorized, why),
         };
         if known.is_none() && self.sessions.len() >= self.settings.limits.max_sessions {
-            return self.refuse(
-                id,
-                version,
-                ReasonCode::QuotaExceeded,
-                "the limit max_sessions is reached",
-            );
+            let why = "the limit max_sessions is reached";
+            return self.turn_away(id, connecting, ReasonCode::QuotaExceeded, why);
         }
         let session_present = known.is_some();
         let expiry_s = granted_expiry(
@@ -73,8 +68,23 @@ impl Shard {
         }
     }
 
+    /// Refuses a client that was authenticated, as if it had not got beyond that.
+    fn turn_away(
+        &mut self,
+        id: ConnId,
+        connecting: Box<Connecting>,
+        reason: ReasonCode,
+        why: &str,
+    ) {
+        let version = connecting.version;
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.state = State::Authenticating(connecting);
+        }
+        self.refuse(id, version, reason, why);
+    }
+
     /// True where a durable session was ended by this CONNECT: its end must be durable before the
-    /// client hears that there is none [HAZARDS 1].
+    /// client hears that there is none, or it would rise again after a crash.
     fn ended_durable_since(&mut self, emitted: u64) -> bool {
         self.last_session_end > emitted
     }

@@ -11,8 +11,8 @@ use crate::ledger::{ClientNo, Ledger, MessageNo};
 use crate::world::{Sock, World};
 use incoming::Incoming;
 use mqtt_codec::{
-    Connack, Connect, Framed, MAX_PACKET_SIZE, Packet, PropertiesBuf, Property, QoS, SubOptions,
-    Subscribe, Unsubscribe, Version, Will,
+    Connack, Connect, Framed, MAX_PACKET_SIZE, Packet, PropertiesBuf, Property, QoS, ReasonCode,
+    SubOptions, Suback, Subscribe, Unsubscribe, Version, Will,
 };
 use outgoing::Outgoing;
 use std::collections::BTreeMap;
@@ -83,6 +83,10 @@ pub struct Client {
     has_session: bool,
     keep_alive_ms: u64,
     spoke_at_ms: u64,
+    /// Connections that were given up before CONNACK: each may still be heard, late, and take over.
+    ghosts: usize,
+    /// Pings that were not answered yet.
+    pings: usize,
     requests: BTreeMap<u16, Request>,
     outgoing: Outgoing,
     incoming: Incoming,
@@ -104,6 +108,8 @@ impl Client {
             has_session: false,
             keep_alive_ms: 0,
             spoke_at_ms: 0,
+            ghosts: 0,
+            pings: 0,
             requests: BTreeMap::new(),
             outgoing: Outgoing::default(),
             incoming: Incoming::default(),
@@ -138,6 +144,7 @@ impl Client {
             && self.requests.is_empty()
             && self.outgoing.is_empty()
             && self.incoming.owes_nothing()
+            && self.pings == 0
     }
 
     /// True while a CONNECT is under way that may end a session at any time: a client that turned to
@@ -221,7 +228,7 @@ impl Client {
         if let Link::Online(sock) = self.link {
             let props = PropertiesBuf::new();
             let packet = mqtt_codec::Disconnect {
-                reason: mqtt_codec::ReasonCode::Success,
+                reason: ReasonCode::Success,
                 props: props.as_props(),
             };
             self.send(world, &Packet::Disconnect(packet));
@@ -240,9 +247,11 @@ impl Client {
         if self.link == Link::Off {
             return;
         }
+        self.ghosts += usize::from(matches!(self.link, Link::Opening(_)));
         self.link = Link::Off;
         self.buffer.clear();
         self.requests.clear();
+        self.pings = 0;
         self.incoming.connection_lost();
         if !self.profile.persistent {
             ledger.session_ends(self.no);
@@ -288,7 +297,15 @@ impl Client {
     pub fn ping_if_due(&mut self, world: &World) {
         let silent = world.now().ms - self.spoke_at_ms;
         if self.is_online() && self.keep_alive_ms > 0 && silent >= self.keep_alive_ms / 2 {
+            self.ping(world);
+        }
+    }
+
+    /// May be sent before CONNACK has come, and must be answered after it.
+    pub fn ping(&mut self, world: &World) {
+        if !self.is_off() {
             self.send(world, &Packet::Pingreq);
+            self.pings += 1;
         }
     }
 
@@ -326,7 +343,9 @@ impl Client {
     }
 
     fn on_end(&mut self, world: &World, ledger: &mut Ledger, sock: Sock) {
-        if !self.profile.may_be_closed {
+        if self.ghosts > 0 {
+            self.ghosts -= 1;
+        } else if !self.profile.may_be_closed {
             self.fault(ledger, "the broker closed the connection".into());
         }
         world.close(sock);
@@ -342,11 +361,12 @@ impl Client {
             Packet::Puback(ack) => self.on_puback(world, ledger, ack),
             Packet::Pubrec(ack) => self.on_pubrec(world, ledger, ack),
             Packet::Pubcomp(ack) => self.on_pubcomp(ledger, ack),
-            Packet::Suback(suback) => self.on_suback(ledger, suback.packet_id, suback.codes),
+            Packet::Suback(suback) => self.on_suback(world, ledger, suback),
             Packet::Unsuback(unsuback) => self.on_unsuback(ledger, unsuback.packet_id),
-            Packet::Pingresp => {}
+            Packet::Pingresp => self.pings = self.pings.saturating_sub(1),
             Packet::Disconnect(disconnect) => {
-                if !self.profile.may_be_closed {
+                let taken = disconnect.reason == ReasonCode::SessionTakenOver && self.ghosts > 0;
+                if !taken && !self.profile.may_be_closed {
                     self.fault(ledger, format!("{disconnect:?}"));
                 }
             }
@@ -374,6 +394,9 @@ impl Client {
         if self.has_session && !present && !self.profile.may_be_forgotten {
             self.fault(ledger, "its session is gone".into());
         }
+        if self.opening_clean && connack.session_present {
+            self.fault(ledger, "a session that it ended is back".into());
+        }
         // A CONNECT of before may have begun a session without our knowing, so `present` is no fault.
         if !present {
             ledger.session_ended(self.no);
@@ -397,12 +420,20 @@ impl Client {
         self.pump(world, ledger);
     }
 
-    fn on_suback(&mut self, ledger: &mut Ledger, pid: u16, codes: &[u8]) {
-        match self.requests.remove(&pid) {
-            Some(Request::Subscribe(filter)) if codes.iter().all(|c| *c < 0x80) => {
+    fn on_suback(&mut self, world: &World, ledger: &mut Ledger, suback: &Suback<'_>) {
+        match self.requests.remove(&suback.packet_id) {
+            Some(Request::Subscribe(filter)) if suback.codes.iter().all(|c| *c < 0x80) => {
+                let name = format!("{} {filter}", self.profile.id);
+                let shared = filter.starts_with("$share/");
+                if self.profile.persistent && !shared && !world.is_synced(name.as_bytes()) {
+                    self.fault(
+                        ledger,
+                        format!("{filter} was granted before it was durable"),
+                    );
+                }
                 ledger.subscribed(self.no, &filter);
             }
-            request => self.fault(ledger, format!("SUBACK {pid} {codes:?} for {request:?}")),
+            request => self.fault(ledger, format!("{suback:?} for {request:?}")),
         }
     }
 

@@ -7,7 +7,7 @@ use mqtt_codec::Version;
 pub(super) const SLOW_CONSUMERS: Scenario = Scenario {
     name: "slow-consumers",
     about: "clients that read a few bytes at a time, or nothing",
-    seeds: 40,
+    seeds: 300,
     configure: |config, rng| {
         config.window = rng.pick(&[1, 100, 4000]);
         config.settings.limits.max_outbox_bytes = rng.pick(&[1, 500, 5000]);
@@ -39,7 +39,7 @@ fn slow_consumers(stage: &mut Stage) {
 pub(super) const CREDIT: Scenario = Scenario {
     name: "credit",
     about: "clients that publish and consume, with next to no room between shards",
-    seeds: 40,
+    seeds: 300,
     configure: |config, rng| {
         config.shards = rng.range(2, 4) as u16;
         let limits = &mut config.settings.limits;
@@ -72,5 +72,28 @@ fn credit(stage: &mut Stage) {
         ..Mix::default()
     };
     stage.play(&mix, 800);
+    stage.come_to_rest();
+    check_credit(stage);
     stage.judge();
+}
+
+/// Once all is served, all credit is back: what needs more than there is goes on by itself, without any
+/// time passing.
+fn check_credit(stage: &mut Stage) {
+    stage.settings.limits.memory_bytes = 1 << 30;
+    stage.world.reload(&stage.settings);
+    stage.world.settle();
+    for no in 0..stage.clients.len() {
+        for _ in 0..6 {
+            let (world, ledger) = (&stage.world, &mut stage.ledger);
+            stage.clients[no].publish(world, ledger, "t/1", 1, false, 50);
+        }
+        stage.catch_up();
+        let left = stage.clients[no].unacknowledged();
+        if left > 0 {
+            stage.ledger.fault(format!(
+                "client {no} waits for {left} acknowledgements: no credit"
+            ));
+        }
+    }
 }

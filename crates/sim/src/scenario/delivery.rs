@@ -9,7 +9,7 @@ const VERSIONS: [Version; 3] = [Version::V31, Version::V311, Version::V5];
 pub(super) const FAN_OUT: Scenario = Scenario {
     name: "fan-out",
     about: "publishers and subscribers of all kinds on several shards, connections that break",
-    seeds: 60,
+    seeds: 300,
     configure: |_, _| {},
     play: fan_out,
 };
@@ -45,7 +45,7 @@ fn fan_out(stage: &mut Stage) {
 pub(super) const INTEREST: Scenario = Scenario {
     name: "interest",
     about: "subscriptions that come and go while messages for them are on their way",
-    seeds: 60,
+    seeds: 300,
     configure: |config, rng| {
         config.yield_percent = rng.pick(&[30, 60]);
         config.settings.limits.max_cached_routes = rng.pick(&[2, 1000]);

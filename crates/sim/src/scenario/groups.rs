@@ -7,7 +7,7 @@ use mqtt_codec::Version;
 pub(super) const GROUPS: Scenario = Scenario {
     name: "groups",
     about: "$share groups at QoS 1 and 2, members that break off, come back, or end",
-    seeds: 60,
+    seeds: 300,
     configure: |config, rng| config.settings.limits.max_inflight = rng.range(1, 6) as u16,
     play: |stage| play(stage, 1),
 };
@@ -15,7 +15,7 @@ pub(super) const GROUPS: Scenario = Scenario {
 pub(super) const GROUPS_EXACTLY_ONCE: Scenario = Scenario {
     name: "groups-exactly-once",
     about: "$share groups where everything is QoS 2 and no session ends",
-    seeds: 40,
+    seeds: 300,
     configure: |config, rng| config.settings.limits.max_inflight = rng.range(1, 6) as u16,
     play: |stage| play(stage, 2),
 };
@@ -43,10 +43,21 @@ fn play(stage: &mut Stage, least: u8) {
         connect: 20,
         hold_log: 1,
         qos: (least..=2).collect(),
-        calm: vec![stays, publisher],
+        calm: vec![publisher],
+        loyal: vec![stays],
         publishers: vec![publisher],
         ..Mix::default()
     };
     stage.play(&mix, 900);
+    // What comes while nobody is there waits for whoever comes first.
+    for no in 0..publisher {
+        stage.cut(no);
+    }
+    stage.world.settle();
+    for _ in 0..5 {
+        let (world, ledger) = (&stage.world, &mut stage.ledger);
+        stage.clients[publisher].publish(world, ledger, "t/1", least, false, 20);
+    }
+    stage.world.settle();
     stage.judge();
 }

@@ -47,6 +47,7 @@ pub const ALL: &[Scenario] = &[
     groups::GROUPS_EXACTLY_ONCE,
     retained::ONE_PUBLISHER,
     retained::MANY_PUBLISHERS,
+    retained::EXACTLY_ONCE,
     wills::WILL_STORM,
     stopping::SHUTDOWN,
 ];
@@ -84,7 +85,7 @@ pub fn run(scenario: &Scenario, seed: u64) -> Result<u64, String> {
 
 fn once(scenario: &Scenario, seed: u64, verbose: bool) -> (Vec<String>, Stage) {
     let mut rng = Rng::new(seed);
-    let mut config = Config::new(rng.range(1, 4) as u16, rng.next());
+    let mut config = Config::new(rng.range(1, 4) as u16, rng.draw());
     config.yield_percent = rng.pick(&[0, 20, 60]);
     config.verbose = verbose;
     (scenario.configure)(&mut config, &mut rng);

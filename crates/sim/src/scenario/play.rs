@@ -33,6 +33,8 @@ pub struct Mix {
     pub publishers: Vec<usize>,
     /// Clients that trouble never meets.
     pub calm: Vec<usize>,
+    /// Clients that may be cut, but neither unsubscribe nor end their sessions.
+    pub loyal: Vec<usize>,
 }
 
 impl Default for Mix {
@@ -59,6 +61,7 @@ impl Default for Mix {
             max_size: 40,
             publishers: Vec::new(),
             calm: Vec::new(),
+            loyal: Vec::new(),
         }
     }
 }
@@ -101,6 +104,7 @@ impl Mix {
 impl Stage {
     /// Plays so many acts, with steps of the world in between.
     pub fn play(&mut self, mix: &Mix, acts: usize) {
+        self.eager = false;
         let shares = mix.shares();
         let total: u32 = shares.iter().map(|(_, share)| share).sum();
         for _ in 0..acts {
@@ -125,12 +129,13 @@ impl Stage {
     fn act(&mut self, act: Act, mix: &Mix) {
         let no = self.rng.below(self.clients.len());
         let troubled = !mix.calm.contains(&no);
+        let fickle = troubled && !mix.loyal.contains(&no);
         match act {
             Act::Read => self.tend(no),
             Act::Acknowledge => self.acknowledge_one(no),
             Act::Publish => self.publish_some(mix),
             Act::Connect if self.clients[no].is_off() => {
-                let clean = troubled && self.rng.chance(mix.clean);
+                let clean = fickle && self.rng.chance(mix.clean);
                 self.connect(no, clean);
             }
             Act::Takeover if troubled => self.connect(no, false),
@@ -148,7 +153,7 @@ impl Stage {
                     self.world.stall(sock, self.rng.chance(50));
                 }
             }
-            Act::Unsubscribe if troubled && !self.clients[no].awaits_answer() => {
+            Act::Unsubscribe if fickle && !self.clients[no].awaits_answer() => {
                 if let Some((filter, _)) = self.wishes[no].first().cloned() {
                     self.clients[no].unsubscribe(&self.world, &mut self.ledger, &filter);
                 }

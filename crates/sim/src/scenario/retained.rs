@@ -13,7 +13,7 @@ use store::{Folded, Log};
 pub(super) const ONE_PUBLISHER: Scenario = Scenario {
     name: "retained",
     about: "one publisher for each retained topic: new subscribers end up with its last value, in order",
-    seeds: 60,
+    seeds: 300,
     configure,
     play: one_publisher,
 };
@@ -21,9 +21,17 @@ pub(super) const ONE_PUBLISHER: Scenario = Scenario {
 pub(super) const MANY_PUBLISHERS: Scenario = Scenario {
     name: "retained-race",
     about: "several publishers of the same retained topics: memory and log agree on the last one",
-    seeds: 60,
+    seeds: 300,
     configure,
     play: many_publishers,
+};
+
+pub(super) const EXACTLY_ONCE: Scenario = Scenario {
+    name: "retained-once",
+    about: "the first retained message of a topic while it is subscribed to: each gets it exactly once",
+    seeds: 300,
+    configure,
+    play: exactly_once,
 };
 
 fn configure(config: &mut Config, rng: &mut Rng) {
@@ -181,4 +189,58 @@ fn check_memory(stage: &mut Stage) {
         faults.push(format!("memory has {wanted:?}, the log {logged:?}"));
     }
     stage.ledger.faults.extend(faults);
+}
+
+/// Topics that are subscribed to while their first retained message is published.
+const ROUNDS: usize = 25;
+
+fn exactly_once(stage: &mut Stage) {
+    for no in 0..2 {
+        stage.add(Profile::new(&format!("p{no}"), Version::V5, true), &[]);
+    }
+    for no in 0..4 {
+        let version = stage.rng.pick(&[Version::V311, Version::V5]);
+        let persistent = stage.rng.chance(50);
+        stage.add(Profile::new(&format!("s{no}"), version, persistent), &[]);
+    }
+    stage.begin();
+    for round in 0..ROUNDS {
+        let topic = format!("r/{round}/x");
+        let publisher = stage.rng.below(2);
+        let mut subscribers: Vec<(usize, usize)> = Vec::new();
+        for no in 2..6 {
+            subscribers.push((stage.rng.below(12), no));
+        }
+        let publish_at = stage.rng.below(12);
+        let mut message = None;
+        for moment in 0..12 {
+            for (_, no) in subscribers.iter().filter(|(at, _)| *at == moment) {
+                let end = stage.rng.pick(&["x", "+", "#"]);
+                let filter = format!("r/{round}/{end}");
+                stage.clients[*no].subscribe(&stage.world, &mut stage.ledger, &filter, 2);
+            }
+            if moment == publish_at {
+                let (world, ledger) = (&stage.world, &mut stage.ledger);
+                message = stage.clients[publisher].publish(world, ledger, &topic, 2, true, 20);
+            }
+            for _ in 0..stage.rng.below(4) {
+                stage.world.step();
+            }
+        }
+        stage.catch_up();
+        for (_, no) in subscribers {
+            let copies = stage.ledger.deliveries.iter();
+            let mine = copies.filter(|d| d.client == no && Some(d.message) == message);
+            let count = mine.count();
+            if count != 1 {
+                stage
+                    .ledger
+                    .fault(format!("{message:?} reached client {no} {count} times"));
+            }
+        }
+        if !stage.ledger.faults.is_empty() {
+            return;
+        }
+    }
+    stage.judge();
 }

@@ -7,7 +7,7 @@ use mqtt_codec::Version;
 pub(super) const TAKEOVER_STORM: Scenario = Scenario {
     name: "takeover-storm",
     about: "the same clients from many sockets at once",
-    seeds: 60,
+    seeds: 300,
     configure: |config, rng| config.window = rng.pick(&[20, 64 << 10]),
     play: takeover_storm,
 };
@@ -40,7 +40,7 @@ fn takeover_storm(stage: &mut Stage) {
 pub(super) const PERSISTENCE: Scenario = Scenario {
     name: "persistence",
     about: "connections that break while the log is slow: nothing acknowledged is lost or sent twice",
-    seeds: 60,
+    seeds: 300,
     configure: |_, _| {},
     play: persistence,
 };
@@ -74,7 +74,7 @@ fn persistence(stage: &mut Stage) {
 pub(super) const CLOCK_JUMPS: Scenario = Scenario {
     name: "clock-jumps",
     about: "the wall clock is set by hours and days: nothing ends early, nothing stays for ever",
-    seeds: 30,
+    seeds: 300,
     configure: |config, _| config.settings.mqtt.max_keep_alive_s = None,
     play: clock_jumps,
 };
@@ -91,7 +91,7 @@ fn clock_jumps(stage: &mut Stage) {
     let mix = Mix {
         jump: 10,
         tick: 10,
-        tick_ms: 1000,
+        tick_ms: 4000,
         cut: 3,
         connect: 20,
         read: 120,

@@ -5,18 +5,23 @@ use crate::ledger::Ledger;
 use crate::oracle;
 use crate::rng::Rng;
 use crate::world::{Config, Sock, World};
+use broker::Settings;
 use store::{Folded, Log};
 
 /// Rounds after which everybody should have got what is owed.
 const MAX_ROUNDS: usize = 5000;
 
 pub struct Stage {
+    /// The node's, as they were made.
+    pub settings: Settings,
     pub world: World,
     pub ledger: Ledger,
     pub clients: Vec<Client>,
     /// What each client wants to be subscribed to.
     pub wishes: Vec<Vec<(String, u8)>>,
     pub rng: Rng,
+    /// Clients subscribe to what they want as soon as they can.
+    pub eager: bool,
     /// Connections that were left behind open, when another one took over.
     pub forsaken: Vec<Sock>,
 }
@@ -25,11 +30,13 @@ impl Stage {
     pub fn new(config: &Config) -> Self {
         let world = World::new(config);
         Stage {
+            settings: config.settings.clone(),
             rng: world.rng(),
             world,
             ledger: Ledger::default(),
             clients: Vec::new(),
             wishes: Vec::new(),
+            eager: true,
             forsaken: Vec::new(),
         }
     }
@@ -50,6 +57,9 @@ impl Stage {
     pub fn connect(&mut self, no: usize, clean: bool) {
         let old = self.clients[no].connect(&self.world, &mut self.ledger, clean);
         self.forsaken.extend(old);
+        for _ in 0..self.rng.below(3) {
+            self.clients[no].ping(&self.world);
+        }
     }
 
     pub fn cut(&mut self, no: usize) {
@@ -62,6 +72,9 @@ impl Stage {
         client.read(&self.world, &mut self.ledger);
         client.ping_if_due(&self.world);
         if !client.is_online() || client.awaits_answer() {
+            return;
+        }
+        if !self.eager && !self.rng.chance(20) {
             return;
         }
         for (filter, qos) in self.wishes[no].clone() {
@@ -79,6 +92,7 @@ impl Stage {
 
     /// Everybody connects, reads and answers until nothing moves any more.
     pub fn come_to_rest(&mut self) {
+        self.eager = true;
         self.world.hold_log(false);
         for sock in std::mem::take(&mut self.forsaken) {
             self.world.cut(sock);
@@ -122,6 +136,22 @@ impl Stage {
             .collect();
         self.ledger
             .fault(format!("the clients do not come to rest: {busy:?}"));
+    }
+
+    /// Everybody who is connected reads and answers until all that was sent has been taken.
+    pub fn catch_up(&mut self) {
+        for _ in 0..100 {
+            self.world.settle();
+            for no in 0..self.clients.len() {
+                self.tend(no);
+                while self.clients[no].owes() > 0 {
+                    self.acknowledge_one(no);
+                }
+            }
+            if !self.world.step() && self.clients.iter().all(Client::is_idle) {
+                return;
+            }
+        }
     }
 
     /// True where a while brings nothing new to anybody.

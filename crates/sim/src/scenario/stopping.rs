@@ -8,7 +8,7 @@ use mqtt_codec::Version;
 pub(super) const SHUTDOWN: Scenario = Scenario {
     name: "shutdown",
     about: "the node stops under load: all connections end, nothing was acknowledged too early",
-    seeds: 30,
+    seeds: 300,
     configure: |_, _| {},
     play: shutdown,
 };

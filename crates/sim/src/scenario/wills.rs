@@ -8,7 +8,7 @@ use mqtt_codec::Version;
 pub(super) const WILL_STORM: Scenario = Scenario {
     name: "will-storm",
     about: "many clients with wills that break off, say goodbye, or are taken over",
-    seeds: 40,
+    seeds: 300,
     configure: |_, _| {},
     play: will_storm,
 };

@@ -17,7 +17,7 @@ pub(super) struct AuthDesk {
     pub anonymous: bool,
     /// Rounds of AUTH packets that method `TEST` takes.
     pub rounds: u32,
-    /// It does not answer for now.
+    /// It does not answer until it is told to.
     pub held: bool,
     asked: Vec<(ShardId, AuthRequest)>,
 }

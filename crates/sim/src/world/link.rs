@@ -45,7 +45,7 @@ pub(super) struct Link {
     pub paused: bool,
     /// The broker is closing: when it stops waiting for the client to take the rest.
     pub closing: Option<u64>,
-    /// The client takes nothing for now.
+    /// The client takes nothing until it is told to.
     pub stalled: bool,
     /// Half-open: the client is gone and the broker is not told.
     pub silent: bool,

@@ -1,8 +1,8 @@
 //! The log of a world, with appending and syncing as separate steps that may be long in coming.
 
-use message::record::{Record, StoreOp};
-use message::{LogId, ShardId};
-use std::collections::{BTreeSet, VecDeque};
+use message::record::{Record, Row, RowKey, StoreOp};
+use message::{LogId, QueueId, ShardId};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use store::{Durable, Log, MemoryLog};
 
 pub(super) struct LogDesk {
@@ -10,10 +10,12 @@ pub(super) struct LogDesk {
     waiting: VecDeque<Vec<StoreOp>>,
     /// Appended, not synced.
     unsynced: bool,
-    /// First words of the payloads of messages that were appended, and synced.
+    /// What was appended, and synced, by name: see [`LogDesk::is_synced`].
     appended: Vec<Vec<u8>>,
     synced: BTreeSet<Vec<u8>>,
-    /// It does not sync for now.
+    /// Whose queues are whose.
+    clients: BTreeMap<QueueId, String>,
+    /// It does not sync until it is told to.
     pub held: bool,
 }
 
@@ -25,6 +27,7 @@ impl LogDesk {
             unsynced: false,
             appended: Vec::new(),
             synced: BTreeSet::new(),
+            clients: BTreeMap::new(),
             held: false,
         }
     }
@@ -46,15 +49,37 @@ impl LogDesk {
         let Some(batch) = self.waiting.pop_front() else {
             return;
         };
-        self.appended
-            .extend(batch.iter().filter_map(|op| match &op.record {
-                Record::Enqueue(enqueue) => Some(first_word(&enqueue.message.payload)),
-                _ => None,
-            }));
+        batch.iter().for_each(|op| self.take_note(&op.record));
         if let Err(error) = self.log.append(0, batch) {
             panic!("the log refused a batch: {error}");
         }
         self.unsynced = true;
+    }
+
+    fn take_note(&mut self, record: &Record) {
+        match record {
+            Record::Enqueue(enqueue) => self.appended.push(first_word(&enqueue.message.payload)),
+            Record::Put(Row::Session {
+                queue, client_id, ..
+            }) => {
+                self.clients.insert(*queue, client_id.to_string());
+            }
+            Record::Put(Row::Subscription { queue, filter, .. }) => {
+                let name = self.subscription(*queue, filter);
+                self.appended.push(name);
+            }
+            Record::Delete(RowKey::Subscription(queue, filter)) => {
+                let name = self.subscription(*queue, filter);
+                self.appended.retain(|known| *known != name);
+                self.synced.remove(&name);
+            }
+            _ => {}
+        }
+    }
+
+    fn subscription(&self, queue: QueueId, filter: &str) -> Vec<u8> {
+        let client = self.clients.get(&queue).map_or("", String::as_str);
+        format!("{client} {filter}").into_bytes()
     }
 
     pub(super) fn sync(&mut self) -> Vec<(ShardId, u64)> {
@@ -70,9 +95,10 @@ impl LogDesk {
             .collect()
     }
 
-    /// True where a message is durable whose payload begins with this word.
-    pub(super) fn is_synced(&self, word: &[u8]) -> bool {
-        self.synced.contains(word)
+    /// True where a message is durable whose payload begins with this word; or a subscription, named
+    /// `CLIENT FILTER`.
+    pub(super) fn is_synced(&self, name: &[u8]) -> bool {
+        self.synced.contains(name)
     }
 
     pub(super) fn log(&self) -> &MemoryLog {

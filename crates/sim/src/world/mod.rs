@@ -213,13 +213,13 @@ impl World {
         link.window = window.max(1).max(link.down.len());
     }
 
-    /// The log does not sync for now; or does again.
+    /// The log does not sync until it is told to.
     pub fn hold_log(&self, held: bool) {
         self.0.log.borrow_mut().held = held;
         self.0.event(("hold log", held));
     }
 
-    /// The authenticator does not answer for now; or does again.
+    /// The authenticator does not answer until it is told to.
     pub fn hold_auth(&self, held: bool) {
         self.0.auth.borrow_mut().held = held;
         self.0.event(("hold auth", held));
@@ -291,9 +291,10 @@ impl World {
         look(self.0.log.borrow().log())
     }
 
-    /// True where a message is durable whose payload begins with this word.
-    pub fn is_synced(&self, word: &[u8]) -> bool {
-        self.0.log.borrow().is_synced(word)
+    /// True where a message is durable whose payload begins with this word; or a subscription, named
+    /// `CLIENT FILTER`.
+    pub fn is_synced(&self, name: &[u8]) -> bool {
+        self.0.log.borrow().is_synced(name)
     }
 
     /// The counters of each shard.

@@ -20,12 +20,18 @@ impl Inner {
         self.event(("turn", at));
         self.desks.borrow_mut()[at].told = false;
         let replies = self.read_letters(at, &mut shard);
-        self.read_sockets(at, &mut shard);
-        // Last: an answer may let a connection move, and then its socket must not be read here.
+        // Answers that let a connection move may come before its bytes are read, or after.
+        let answers_first = self.rng.borrow_mut().chance(50);
+        if !answers_first {
+            self.read_sockets(at, &mut shard);
+        }
         for reply in replies {
             if self.desks.borrow()[at].conns.contains_key(&reply.conn) {
                 shard.on_auth(reply, now);
             }
+        }
+        if answers_first {
+            self.read_sockets(at, &mut shard);
         }
         if shard.next_timeout().is_some_and(|due| due <= now.ms) {
             shard.on_timeout(now);
@@ -36,7 +42,7 @@ impl Inner {
         self.put_out(at, &mut shard, turn);
     }
 
-    /// Some of the letters, oldest first; answers of the authenticator are kept for later.
+    /// Some of the letters, oldest first; gives back the answers of the authenticator.
     fn read_letters(&self, at: usize, shard: &mut Shard) -> Vec<AuthReply> {
         let waiting = self.desks.borrow()[at].inbox.len();
         let count = {
