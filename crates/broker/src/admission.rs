@@ -84,6 +84,10 @@ impl Shard {
             };
             conn.held_back = false;
             self.consume_partial(id, grace, now);
+            if let Some(conn) = self.conns.get_mut(id).filter(|c| !c.held_back) {
+                // While it was not read it could not be heard.
+                conn.last_heard = now.ms;
+            }
             self.allow_reading(id);
         }
     }

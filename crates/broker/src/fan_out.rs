@@ -12,9 +12,12 @@ use crate::shard::Shard;
 use crate::stats::Drop;
 use crate::time::Now;
 use crate::timers::Timer;
-use message::record::{Dest, Enqueue, Record};
+use message::record::{Dest, Enqueue, Record, RowKey};
 use message::{MessageId, QoS, QueueId, TopicError};
 use std::sync::Arc;
+
+/// Retained messages that one look takes out.
+const EXPIRED_AT_ONCE: usize = 256;
 
 /// Who publishes: a session of this shard.
 #[derive(Clone, Copy)]
@@ -229,26 +232,40 @@ impl Shard {
             return false;
         }
         if let (Some(at), false) = (content.expires_at, clears) {
-            let version = content.retained_version;
-            self.retained_expiry.insert(version, content.topic.into());
-            self.timers.set(at.max(now.ms), Timer::Retained(version));
+            self.arm_retained_expiry(at.max(now.ms));
         }
         true
     }
 
-    /// A retained message has expired, unless a newer one has taken its place.
-    pub(crate) fn on_retained_expiry(&mut self, version: u64) {
-        let Some(topic) = self.retained_expiry.remove(&version) else {
-            return;
-        };
-        if self
-            .shared
-            .write_retained(|tree| tree.remove_version(&topic, version))
-        {
-            self.store(Record::Delete(message::record::RowKey::Retained(
-                topic, version,
-            )));
+    /// Whoever retains a message that expires sees to it that some shard looks in time.
+    fn arm_retained_expiry(&mut self, at: u64) {
+        let armed = self.retained_expiry_at;
+        if armed == 0 || at < armed {
+            if armed != 0 {
+                self.timers.cancel(armed, Timer::RetainedExpiry);
+            }
+            self.retained_expiry_at = at.max(1);
+            self.timers
+                .set(self.retained_expiry_at, Timer::RetainedExpiry);
+        }
+    }
+
+    /// Retained messages have expired: a bounded number of them now, the rest at once after.
+    pub(crate) fn on_retained_expiry(&mut self, now: Now) {
+        self.retained_expiry_at = 0;
+        let (expired, next) = self.shared.clone().write_retained(|tree| {
+            let expired: Vec<_> = (0..EXPIRED_AT_ONCE)
+                .map_while(|_| tree.take_expired(now.ms))
+                .collect();
+            (expired, tree.next_expiry())
+        });
+        for message in expired {
+            let key = RowKey::Retained(message.topic.clone(), message.retained_version);
+            self.store(Record::Delete(key));
             self.stats.drop(Drop::Expired);
+        }
+        if let Some(at) = next {
+            self.arm_retained_expiry(at);
         }
     }
 

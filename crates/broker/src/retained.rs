@@ -2,7 +2,7 @@
 //!
 //! Shared by all shards under a lock that its owner keeps. A version is given out under the same hold
 //! of the lock as the change that it numbers, so versions tell in which order changes happened. This
-//! tree starts no timers and checks no access: expiry and authorisation are its users'.
+//! tree starts no timers and checks no access: it knows which messages expire next, its users when to ask.
 //!
 //! Invariant: versions of one topic only grow; the order is that of the topics' bytes.
 
@@ -11,7 +11,7 @@ use message::pattern::{self, Level};
 use message::topic::is_reserved;
 use std::borrow::Borrow;
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 use thiserror::Error;
@@ -33,6 +33,8 @@ pub(crate) enum Scan {
 #[derive(Debug, Default)]
 pub(crate) struct RetainedTree {
     messages: BTreeSet<ByTopic>,
+    /// Those that expire, by moment and version: just one entry for each.
+    expiring: BTreeMap<(u64, u64), Arc<Message>>,
     bytes: u64,
     version: u64,
 }
@@ -123,8 +125,34 @@ impl RetainedTree {
         }
         self.bytes = bytes;
         self.saw_version(message.retained_version);
-        self.messages.replace(ByTopic(message));
+        if let Some(key) = expiry_key(&message) {
+            self.expiring.insert(key, message.clone());
+        }
+        if let Some(ByTopic(old)) = self.messages.replace(ByTopic(message)) {
+            self.forget_expiry(&old);
+        }
         Ok(())
+    }
+
+    fn forget_expiry(&mut self, message: &Message) {
+        if let Some(key) = expiry_key(message) {
+            self.expiring.remove(&key);
+        }
+    }
+
+    /// When the next message expires (monotonic ms).
+    pub(crate) fn next_expiry(&self) -> Option<u64> {
+        self.expiring.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Takes out one message that has expired.
+    pub(crate) fn take_expired(&mut self, now_ms: u64) -> Option<Arc<Message>> {
+        let ((at, _), message) = self.expiring.first_key_value()?;
+        if *at > now_ms {
+            return None;
+        }
+        let topic = message.topic.clone();
+        self.remove(&topic)
     }
 
     pub(crate) fn get(&self, topic: &str) -> Option<&Arc<Message>> {
@@ -134,15 +162,8 @@ impl RetainedTree {
     pub(crate) fn remove(&mut self, topic: &str) -> Option<Arc<Message>> {
         let ByTopic(message) = self.messages.take(topic)?;
         self.bytes -= message.charge();
+        self.forget_expiry(&message);
         Some(message)
-    }
-
-    /// Removes the message of `topic` if it is still the one with this version.
-    pub(crate) fn remove_version(&mut self, topic: &str, version: u64) -> bool {
-        let same = self
-            .get(topic)
-            .is_some_and(|m| m.retained_version == version);
-        same && self.remove(topic).is_some()
     }
 
     /// Adds to `found` the messages whose topic `filter` selects, in order of topic, from `cursor` on,
@@ -183,6 +204,11 @@ impl RetainedTree {
             return Scan::Done;
         }
     }
+}
+
+/// Where a message stands among those that expire.
+fn expiry_key(message: &Message) -> Option<(u64, u64)> {
+    Some((message.expires_at?, message.retained_version))
 }
 
 /// What a topic says about itself and those behind it.

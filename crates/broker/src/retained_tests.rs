@@ -78,14 +78,18 @@ proptest! {
             match what {
                 0 => prop_assert_eq!(tree.remove(topic), model.remove(topic)),
                 1 => {
-                    let version = model.get(topic).map_or(1, |m| m.retained_version);
-                    prop_assert!(!tree.remove_version(topic, version + 1));
-                    prop_assert_eq!(tree.remove_version(topic, version), model.remove(topic).is_some());
+                    let now = size as u64;
+                    let due = model.values().filter(|m| m.expired(now));
+                    let due = due.min_by_key(|m| (m.expires_at, m.retained_version)).cloned();
+                    due.as_ref().map(|m| model.remove(&*m.topic));
+                    prop_assert_eq!(tree.take_expired(now), due);
                 }
                 _ => {
                     let retained_version = tree.next_version();
                     let payload = vec![0; size].into();
-                    let new = Message { topic: topic.into(), payload, retained_version, ..Message::default() };
+                    let expires_at = (size % 3 > 0).then_some(size as u64 / 2);
+                    let new =
+                        Message { topic: topic.into(), payload, retained_version, expires_at, ..Message::default() };
                     let new = Arc::new(new);
                     let max_bytes = 3 * new.charge();
                     let after: u64 = model.iter().filter(|(t, _)| **t != topic).map(|(_, m)| m.charge()).sum();
@@ -101,6 +105,7 @@ proptest! {
             prop_assert_eq!(tree.len(), model.len());
             prop_assert_eq!(tree.bytes(), model.values().map(|m| m.charge()).sum::<u64>());
             prop_assert_eq!(tree.get(topic), model.get(topic));
+            prop_assert_eq!(tree.next_expiry(), model.values().filter_map(|m| m.expires_at).min());
         }
     }
 }

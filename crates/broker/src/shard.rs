@@ -54,8 +54,8 @@ pub struct Shard {
     pub(crate) trickle_at: u64,
     /// Sessions that have retained messages to be sent.
     pub(crate) replaying: VecDeque<QueueId>,
-    /// Topics of retained messages that expire, by version.
-    pub(crate) retained_expiry: Map<u64, Box<str>>,
+    /// When this shard looks for retained messages that have expired; 0 for never.
+    pub(crate) retained_expiry_at: u64,
     /// What sessions of this shard told groups of this shard; see `settle_groups`.
     pub(crate) returned_items: Vec<(QueueId, QueueId, GroupItem)>,
     pub(crate) served_groups: Vec<(QueueId, QueueId)>,
@@ -98,7 +98,7 @@ impl Shard {
             moving: Vec::new(),
             trickle_at: 0,
             replaying: VecDeque::new(),
-            retained_expiry: message::hash::map(seed),
+            retained_expiry_at: 0,
             returned_items: Vec::new(),
             served_groups: Vec::new(),
             changed_groups: Vec::new(),
@@ -241,7 +241,7 @@ impl Shard {
             match timer {
                 Timer::Conn(id) => self.on_conn_timer(id, now),
                 Timer::Session(_) | Timer::Will(_) => self.on_session_timer(timer, now),
-                Timer::Retained(version) => self.on_retained_expiry(version),
+                Timer::RetainedExpiry => self.on_retained_expiry(now),
                 Timer::Trickle => self.on_trickle(now),
             }
         }
@@ -289,6 +289,10 @@ impl Shard {
         conn.outbox.wrote(n, &mut self.pool);
         let after = conn.outbox.len();
         let held_back = conn.held_back;
+        if held_back && n > 0 {
+            // It is not read, but it is there.
+            conn.last_heard = now.ms;
+        }
         let Some(slot) = conn.online().map(|o| o.session) else {
             return;
         };

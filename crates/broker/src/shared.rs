@@ -1,7 +1,7 @@
 //! What all shards of a node see: the routing table, the retained tree, the interest counters.
 //!
 //! Lock order: none, since no two of these locks are ever held at once. Each access goes through a
-//! method here, which ends in [`Shared::yielded`]: a hook at which the simulator runs other shards,
+//! method here, which begins and ends in [`Shared::yielded`]: a hook at which the simulator runs other shards,
 //! so that every interleaving of these accesses can be scheduled.
 
 use crate::retained::RetainedTree;
@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
-/// Called after each access to a shared table.
+/// Called before and after each access to a shared table.
 type YieldHook = Box<dyn Fn() + Send + Sync>;
 
 /// Made once for a node; each shard holds it by `Arc`.
@@ -58,7 +58,7 @@ impl Shared {
         }
     }
 
-    /// Calls `hook` after each access to a shared table: for a simulator, which may run other shards
+    /// Calls `hook` before and after each access to a shared table: for a simulator, which may run other shards
     /// of the node in it.
     #[must_use]
     pub fn with_yield_hook(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
@@ -73,24 +73,28 @@ impl Shared {
     }
 
     pub(crate) fn read_table<R>(&self, read: impl FnOnce(&RoutingTable) -> R) -> R {
+        self.yielded();
         let result = read(&self.table.read().unwrap_or_else(PoisonError::into_inner));
         self.yielded();
         result
     }
 
     pub(crate) fn write_table<R>(&self, write: impl FnOnce(&mut RoutingTable) -> R) -> R {
+        self.yielded();
         let result = write(&mut self.table.write().unwrap_or_else(PoisonError::into_inner));
         self.yielded();
         result
     }
 
     pub(crate) fn read_retained<R>(&self, read: impl FnOnce(&RetainedTree) -> R) -> R {
+        self.yielded();
         let result = read(&self.retained.read().unwrap_or_else(PoisonError::into_inner));
         self.yielded();
         result
     }
 
     pub(crate) fn write_retained<R>(&self, write: impl FnOnce(&mut RetainedTree) -> R) -> R {
+        self.yielded();
         let result = write(
             &mut self
                 .retained

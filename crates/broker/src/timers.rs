@@ -16,8 +16,8 @@ pub(crate) enum Timer {
     Will(QueueId),
     /// A session without a connection ends.
     Session(QueueId),
-    /// The retained message that has this version expires.
-    Retained(u64),
+    /// Some retained message may have expired.
+    RetainedExpiry,
     /// Publishers that are held back are read at a trickle.
     Trickle,
 }

@@ -97,7 +97,10 @@ impl Shard {
             }
             State::Online(online) if online.silence_ms > 0 => {
                 let due = conn.last_heard + u64::from(online.silence_ms);
-                if due > now.ms || conn.held_back {
+                // A client that is not read because of others is not silent; one that does not take
+                // what it is sent may be gone: see `Shard::wrote`.
+                let full = conn.outbox.len() > self.settings.limits.max_outbox_bytes;
+                if due > now.ms || (conn.held_back && !full) {
                     self.set_conn_timer(id, due.max(now.ms + 1000));
                 } else {
                     self.offend(
