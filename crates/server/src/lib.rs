@@ -10,6 +10,7 @@ mod admission;
 pub mod auth;
 mod clock;
 pub mod config;
+mod data_dir;
 mod inbox;
 mod link;
 mod listen;

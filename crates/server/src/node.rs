@@ -13,12 +13,13 @@ use crate::login::{Login, LoginDesk};
 use crate::shard_thread::{ShardThread, WAKER};
 use crate::websocket::Upgrade;
 use crate::wiring::{Event, Wiring};
-use crate::{listen, logging};
+use crate::{data_dir, listen, logging};
 use broker::auth::Transport;
 use broker::{Settings, Shard, Shared};
 use message::{LogId, ShardId};
 use mio::Poll;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
@@ -38,6 +39,8 @@ const RESERVED_DESCRIPTORS: u64 = 64;
 pub enum ServeError {
     #[error("cannot listen on {url}: {source}{}", hint(source))]
     Bind { url: String, source: io::Error },
+    #[error("cannot use the data directory {}: {source}{}", path.display(), data_dir::hint(source))]
+    DataDir { path: PathBuf, source: io::Error },
     #[error("cannot start: {0}")]
     Start(io::Error),
     #[error("{0}")]

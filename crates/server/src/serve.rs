@@ -3,6 +3,7 @@
 //! Runs on the main thread, which does nothing but wait for signals and for threads that fail.
 
 use crate::config::Config;
+use crate::data_dir::DataDir;
 use crate::logging;
 use crate::node::{Node, ServeError};
 use crate::notify::{self, State};
@@ -22,6 +23,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
 
 fn run(config: Config) -> Result<(), ServeError> {
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(ServeError::Start)?;
+    let _ours_until_the_end = DataDir::take(&config.values.data_dir)?;
     let mut node = Node::start(config)?;
     watch(signals, &node)?;
     announce(node.urls()).map_err(ServeError::Start)?;

@@ -14,13 +14,6 @@ const CONNECTIONS: u64 = 6_000;
 const BEFORE: u64 = 2_000;
 const BUDGET: u64 = 1_024;
 
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
-    let kib = line.unwrap().split_whitespace().next().unwrap();
-    kib.parse::<u64>().unwrap() * 1024
-}
-
 #[test]
 #[expect(clippy::print_stdout, reason = "the figure is what the reader wants")]
 fn an_idle_connection_fits_its_budget() {

@@ -32,6 +32,11 @@ impl Shard {
             return;
         };
         let (slot, version) = (online.session, online.version);
+        if let Err(Offence { reason, why }) = self.check_publish(id, publish) {
+            return self.offend(id, reason, why, now);
+        }
+        // A repeat may set an alias as any other PUBLISH may [MQTT-3.3.2-12].
+        self.learn_alias(id, publish);
         if publish.qos != QoS::AtMostOnce {
             if publish.qos == QoS::ExactlyOnce && self.is_repeat(id, slot, publish.packet_id) {
                 return;
@@ -41,9 +46,6 @@ impl Shard {
                 return self.offend(id, ReasonCode::ReceiveMaximumExceeded, why, now);
             }
         }
-        if let Err(Offence { reason, why }) = self.check_publish(id, publish) {
-            return self.offend(id, reason, why, now);
-        }
         let text = version == Version::V5 && publish.props.payload_format_indicator() == Some(true);
         if text && std::str::from_utf8(publish.payload).is_err() {
             let why = "the payload is not the UTF-8 that its format indicator says";
@@ -52,9 +54,7 @@ impl Shard {
             }
             return self.acknowledge(id, publish, ReasonCode::PayloadFormatInvalid, why, false);
         }
-        if version == Version::V5
-            && (publish.topic.is_empty() || publish.props.topic_alias().is_some())
-        {
+        if publish.topic.is_empty() {
             return self.publish_by_alias(id, publish, now);
         }
         self.pass_on(id, publish, publish.topic, now);
@@ -141,29 +141,30 @@ impl Shard {
         online.is_some_and(|o| o.unacknowledged >= self.settings.limits.receive_maximum)
     }
 
-    fn publish_by_alias(&mut self, id: ConnId, publish: &Publish<'_>, now: Now) {
-        let seed = self.shared.seed;
-        let Some(online) = self.conns.get_mut(id).and_then(|c| c.online_mut()) else {
-            return;
-        };
+    /// The client says what an alias means from here on. `check_publish` has found it in range.
+    fn learn_alias(&mut self, id: ConnId, publish: &Publish<'_>) {
         let Some(alias) = publish.props.topic_alias() else {
             return;
         };
-        // Taken out while the message is passed on; nobody else sets it meanwhile.
-        let mut aliases = online
-            .extra()
-            .aliases
-            .take()
-            .unwrap_or_else(|| Aliases::new(seed));
-        let max = self.settings.limits.max_topic_bytes;
-        if !publish.topic.is_empty() && message::topic::check(publish.topic, max).is_ok() {
-            aliases.learn(alias, publish.topic);
+        let (seed, max) = (self.shared.seed, self.settings.limits.max_topic_bytes);
+        if message::topic::check(publish.topic, max).is_ok()
+            && let Some(online) = self.conns.get_mut(id).and_then(|c| c.online_mut())
+        {
+            let aliases = &mut online.extra().aliases;
+            aliases
+                .get_or_insert_with(|| Aliases::new(seed))
+                .learn(alias, publish.topic);
         }
-        let topic: Option<Box<str>> = match publish.topic {
-            "" => aliases.topic(alias).map(Into::into),
-            topic => Some(topic.into()),
-        };
-        online.extra().aliases = Some(aliases);
+    }
+
+    /// A PUBLISH without a topic.
+    fn publish_by_alias(&mut self, id: ConnId, publish: &Publish<'_>, now: Now) {
+        let online = self.conns.get(id).and_then(|c| c.online());
+        let aliases = online.and_then(|o| o.extra.as_ref()?.aliases.as_ref());
+        let topic: Option<Box<str>> = publish
+            .props
+            .topic_alias()
+            .and_then(|alias| aliases?.topic(alias).map(Into::into));
         match topic {
             Some(topic) => self.pass_on(id, publish, &topic, now),
             None => {

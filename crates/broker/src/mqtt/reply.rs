@@ -5,16 +5,20 @@ use crate::shard::Shard;
 use mqtt_codec::{Ack, AckKind, Connack, Disconnect, Packet, Properties, PropertiesBuf, Property};
 use mqtt_codec::{ReasonCode, Version};
 
-/// The CONNACK return code of MQTT 3 for a v5 reason. [3.1.1, table 3.1]
-pub(super) fn v3_return_code(reason: ReasonCode) -> u8 {
-    match reason {
+/// The CONNACK return code of MQTT 3 for a v5 reason [3.1.1, table 3.1]; none where the table has
+/// none that says it [MQTT-3.2.2-6 of 3.1.1].
+fn v3_return_code(reason: ReasonCode) -> Option<u8> {
+    Some(match reason {
         ReasonCode::Success => 0,
         ReasonCode::UnsupportedProtocolVersion => 1,
         ReasonCode::ClientIdentifierNotValid => 2,
         ReasonCode::BadUserNameOrPassword => 4,
         ReasonCode::NotAuthorized | ReasonCode::Banned | ReasonCode::BadAuthenticationMethod => 5,
+        ReasonCode::TopicNameInvalid
+        | ReasonCode::QosNotSupported
+        | ReasonCode::RetainNotSupported => return None,
         _ => 3,
-    }
+    })
 }
 
 /// The packet without what only explains it.
@@ -33,27 +37,45 @@ fn without_reason<'a>(packet: &Packet<'a>) -> Packet<'a> {
 }
 
 /// Appends a packet of at most `max` bytes [MQTT-3.1.2-24]: without its reason string where that
-/// makes it too large [MQTT-3.2.2-19], [MQTT-3.4.2-2], [MQTT-3.9.2-1], [MQTT-3.14.2-3]; else nothing.
-pub(super) fn encode_within(out: &mut Vec<u8>, packet: &Packet<'_>, version: Version, max: u32) {
+/// makes it too large [MQTT-3.2.2-19], [MQTT-3.4.2-2], [MQTT-3.9.2-1], [MQTT-3.14.2-3]; else nothing,
+/// and false.
+pub(super) fn encode_within(
+    out: &mut Vec<u8>,
+    packet: &Packet<'_>,
+    version: Version,
+    max: u32,
+) -> bool {
     let start = out.len();
     for packet in [*packet, without_reason(packet)] {
         let encoded = mqtt_codec::encode(&packet, version, out).is_ok();
         if encoded && out.len() - start <= max as usize {
-            return;
+            return true;
         }
         out.truncate(start);
     }
+    false
 }
 
 impl Shard {
     /// Appends a packet to a connection's outbox; one that is too large for the client is left out.
     pub(crate) fn send(&mut self, id: ConnId, version: Version, packet: &Packet<'_>) {
+        self.send_if_it_fits(id, version, packet);
+    }
+
+    /// The same; false where it was left out.
+    pub(super) fn send_if_it_fits(
+        &mut self,
+        id: ConnId,
+        version: Version,
+        packet: &Packet<'_>,
+    ) -> bool {
         let Some(conn) = self.conns.get_mut(id) else {
-            return;
+            return false;
         };
         let max = conn.max_packet();
-        encode_within(conn.outbox.tail(&mut self.pool), packet, version, max);
+        let fits = encode_within(conn.outbox.tail(&mut self.pool), packet, version, max);
         self.mark_dirty(id);
+        fits
     }
 
     /// The properties that carry `text` as the reason, where the client wants it [MQTT-3.1.2-29].
@@ -108,11 +130,11 @@ impl Shard {
         reason: ReasonCode,
         props: Properties<'_>,
     ) {
-        let code = if version == Version::V5 {
-            reason as u8
-        } else {
-            v3_return_code(reason)
+        let code = match version {
+            Version::V5 => Some(reason as u8),
+            Version::V31 | Version::V311 => v3_return_code(reason),
         };
+        let Some(code) = code else { return };
         self.send(
             id,
             version,

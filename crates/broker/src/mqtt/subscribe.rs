@@ -94,8 +94,7 @@ impl Shard {
         if wait || self.must_wait(id) {
             let mut bytes = Vec::new();
             let max = self.conns.get(id).map_or(u32::MAX, |c| c.max_packet());
-            encode_within(&mut bytes, packet, version, max);
-            if !bytes.is_empty() {
+            if encode_within(&mut bytes, packet, version, max) {
                 self.wait_for(
                     id,
                     Waiter::Bytes {

@@ -196,7 +196,12 @@ impl Shard {
             code: 0,
             props: props.as_props(),
         });
-        self.send(id, version, &packet);
+        if !self.send_if_it_fits(id, version, &packet) {
+            // Nothing may come before a CONNACK [MQTT-3.2.0-1], and none may be sent.
+            let why = "CONNACK is larger than the client's Maximum Packet Size";
+            self.lose(id, why, true, now);
+            return self.start_closing(id);
+        }
         let window = connecting
             .receive_maximum
             .min(self.settings.limits.max_inflight);

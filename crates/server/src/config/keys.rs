@@ -59,8 +59,9 @@ const PACKET_MAX: u64 = 268_435_460;
 
 /// Every key but those of `[[listener]]`.
 pub(super) const KEYS: &[Key<Values>] = keys!(Values {
-    /// The directory of everything that lasts. Relative to the file that says it, else to where
-    /// the broker was started. Needs a restart.
+    /// The directory of everything that lasts. Made where it is not there; one broker at a time may
+    /// use it. Relative to the file that says it, else to where the broker was started. Needs a
+    /// restart.
     "data_dir" => data_dir: PATH;
     /// `memory`: nothing survives the end of the process; this is said loudly at start. `disk`:
     /// what is acknowledged is synced first. This build has no file log yet and refuses `disk`.
@@ -168,12 +169,12 @@ pub(super) const LISTENER_KEYS: &[Key<Listener>] = keys!(Listener {
     /// `0.0.0.0` is every address of the machine. Needs a restart.
     "url" => url: TEXT.default_text("see above");
     /// Let clients without a user name in, on a listener that other machines reach or although
-    /// there is an authenticator.
+    /// there is an authenticator. Needs a restart.
     "insecure_anonymous" => insecure_anonymous: FLAG;
     /// WebSocket: origins of pages, such as `https://app.example.org`, that may connect beside
-    /// those of the same host.
+    /// those of the same host. Needs a restart.
     "origins" => origins: Rule::of(Kind::List);
-    /// Connections of this listener.
+    /// Connections of this listener. Needs a restart.
     "max_connections" => max_connections: COUNT;
 });
 

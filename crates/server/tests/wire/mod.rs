@@ -1,6 +1,9 @@
 //! A node under test, and MQTT packets by hand.
 #![allow(dead_code)] // each test binary uses its part
 
+pub(crate) mod mqtt5;
+pub(crate) mod site;
+
 use server::Node;
 use server::config::{Sources, load};
 use std::io::{Read, Write};
@@ -84,12 +87,12 @@ pub(crate) fn publish_qos1(topic: &str, id: u16, payload: &[u8]) -> Vec<u8> {
     packet(0x32, &body)
 }
 
-fn text(text: &str) -> Vec<u8> {
+pub(crate) fn text(text: &str) -> Vec<u8> {
     let len = u16::try_from(text.len()).unwrap().to_be_bytes();
     [&len[..], text.as_bytes()].concat()
 }
 
-fn packet(first: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn packet(first: u8, body: &[u8]) -> Vec<u8> {
     let mut packet = vec![first];
     let mut left = body.len();
     loop {
@@ -147,4 +150,12 @@ pub(crate) fn silent(socket: &mut TcpStream, ms: u64) {
 pub(crate) fn cpu() -> Duration {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
+/// Resident memory of this process.
+pub(crate) fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+    let kib = line.unwrap().split_whitespace().next().unwrap();
+    kib.parse::<u64>().unwrap() * 1024
 }
