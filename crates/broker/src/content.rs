@@ -92,9 +92,9 @@ impl<'a> Content<'a> {
         message
     }
 
-    /// Seconds that remain, at least 1; `None` where it does not expire.
+    /// Seconds that remain, rounded up; `None` where it does not expire [MQTT-3.3.2-6].
     pub(crate) fn remaining_s(&self, now_ms: u64) -> Option<u32> {
         let left = self.expires_at?.saturating_sub(now_ms).div_ceil(1000);
-        Some(u32::try_from(left.max(1)).unwrap_or(u32::MAX))
+        Some(u32::try_from(left).unwrap_or(u32::MAX))
     }
 }

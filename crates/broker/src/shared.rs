@@ -8,7 +8,7 @@ use crate::retained::RetainedTree;
 use crate::routing::{InterestVersions, RoutingTable};
 use message::{QueueId, ShardId};
 use std::fmt;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 /// Called before and after each access to a shared table.
@@ -24,6 +24,8 @@ pub struct Shared {
     retained: RwLock<RetainedTree>,
     /// Attached connections of each shard.
     pub(crate) loads: Box<[AtomicU32]>,
+    /// Sessions of the node, with or without a connection.
+    pub(crate) sessions: AtomicUsize,
     /// Charge of what is queued on each shard.
     pub(crate) queued: Box<[AtomicU64]>,
     /// No shard has given out a message id counter above this.
@@ -51,6 +53,7 @@ impl Shared {
             table: RwLock::new(RoutingTable::new(seed)),
             retained: RwLock::new(RetainedTree::new()),
             loads: (0..shards).map(|_| AtomicU32::new(0)).collect(),
+            sessions: AtomicUsize::new(0),
             queued: (0..shards).map(|_| AtomicU64::new(0)).collect(),
             high_water: AtomicU64::new(0),
             next_queue: AtomicU64::new(1),

@@ -6,6 +6,27 @@ use crate::time::Now;
 use crate::timers::Timer;
 use mqtt_codec::{Disconnect, ReasonCode, Version};
 
+/// Reasons of a DISCONNECT that a client may have. [MQTT 5, table 3-10]
+fn a_client_may_say(reason: ReasonCode) -> bool {
+    matches!(
+        reason,
+        ReasonCode::Success
+            | ReasonCode::DisconnectWithWill
+            | ReasonCode::UnspecifiedError
+            | ReasonCode::MalformedPacket
+            | ReasonCode::ProtocolError
+            | ReasonCode::ImplementationSpecificError
+            | ReasonCode::TopicNameInvalid
+            | ReasonCode::ReceiveMaximumExceeded
+            | ReasonCode::TopicAliasInvalid
+            | ReasonCode::PacketTooLarge
+            | ReasonCode::MessageRateTooHigh
+            | ReasonCode::QuotaExceeded
+            | ReasonCode::AdministrativeAction
+            | ReasonCode::PayloadFormatInvalid
+    )
+}
+
 impl Shard {
     /// DISCONNECT from the client. [MQTT-3.14]
     pub(super) fn on_disconnect(&mut self, id: ConnId, packet: &Disconnect<'_>, now: Now) {
@@ -17,13 +38,17 @@ impl Shard {
         else {
             return;
         };
+        if !a_client_may_say(packet.reason) {
+            let why = "a DISCONNECT with a reason that only servers have";
+            return self.offend(id, ReasonCode::ProtocolError, why, now);
+        }
         if let Some(expiry_s) = packet.props.session_expiry_interval() {
             let max_s = self.settings.limits.max_session_expiry_s;
             let Some(session) = self.sessions.get_mut(slot) else {
                 return;
             };
             if session.expiry_s == 0 && expiry_s > 0 {
-                // [MQTT-3.14.2-2]
+                // MQTT 5, 3.14.2.2.2
                 let why = "a session expiry of 0 can't be raised by DISCONNECT";
                 return self.offend(id, ReasonCode::ProtocolError, why, now);
             }

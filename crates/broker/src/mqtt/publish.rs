@@ -336,7 +336,7 @@ impl Shard {
     }
 
     /// PUBREL: the id is forgotten; PUBCOMP once that is durable. An unknown id is no offence: the
-    /// client may have missed our PUBCOMP [MQTT-4.3.3-12].
+    /// client may have missed our PUBCOMP [MQTT-4.3.3-11].
     pub(super) fn on_pubrel(&mut self, id: ConnId, ack: &Ack<'_>) {
         let Some(online) = self.conns.get(id).and_then(|c| c.online()) else {
             return;

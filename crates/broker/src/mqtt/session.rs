@@ -99,10 +99,6 @@ impl Sessions {
         self.by_queue.get(&queue).copied()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.slots.len()
-    }
-
     /// All sessions, in slot order.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut Session)> {
         self.slots

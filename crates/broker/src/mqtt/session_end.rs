@@ -86,6 +86,9 @@ impl Shard {
             self.timers
                 .cancel(session.ends_at, Timer::Session(session.queue));
         }
+        self.shared
+            .sessions
+            .fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
         self.classes.leave(session.class);
         for (_, entry) in session.inflight.drain() {
             self.abandon(session.queue, entry);
@@ -102,7 +105,7 @@ impl Shard {
     }
 
     /// What a session that ends was in the middle of: QoS 1 of a group goes to another member, QoS 2
-    /// never does [MQTT-4.8.2-4], [MQTT-4.8.2-5].
+    /// never does (MQTT 5, 4.8.2; [MQTT-4.8.2-5]).
     fn abandon(&mut self, queue: message::QueueId, entry: Entry) {
         let Some(item) = entry.item else { return };
         let begun = matches!(

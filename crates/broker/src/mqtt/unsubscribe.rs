@@ -22,14 +22,18 @@ impl Shard {
         let max = self.settings.limits.max_topic_bytes;
         let mut codes = Vec::new();
         let mut stored = false;
+        let check = |filter| {
+            let shared = SharedFilter::parse(filter)?;
+            message::pattern::check_mqtt(shared.map_or(filter, |s| s.filter), max)
+        };
+        // What closes the connection is looked for first, so that nothing is done by halves.
+        let bad = packet.filters().find_map(|filter| check(filter).err());
+        if let (Some(error), true) = (bad, version != Version::V5) {
+            let why = error.to_string();
+            return self.offend(id, ReasonCode::TopicFilterInvalid, &why, now);
+        }
         for filter in packet.filters() {
-            let form = SharedFilter::parse(filter)
-                .and_then(|s| message::pattern::check_mqtt(s.map_or(filter, |s| s.filter), max));
-            if let (Err(error), true) = (form, version != Version::V5) {
-                let why = error.to_string();
-                return self.offend(id, ReasonCode::TopicFilterInvalid, &why, now);
-            }
-            let reason = match form {
+            let reason = match check(filter) {
                 Err(_) => ReasonCode::TopicFilterInvalid,
                 Ok(()) if self.unsubscribe(slot, filter) => {
                     stored |= self.sessions.get(slot).is_some_and(|s| s.durable);

@@ -19,6 +19,7 @@ use crate::time::Now;
 use message::QueueId;
 use message::record::{Record, Row, RowKey};
 use mqtt_codec::{AckKind, Connack, Packet, PropertiesBuf, ReasonCode, Version};
+use std::sync::atomic::Ordering;
 
 impl Shard {
     /// An authenticated client has reached its home.
@@ -34,7 +35,8 @@ impl Shard {
             Ok(known) => known,
             Err(why) => return self.turn_away(id, connecting, ReasonCode::NotAuthorized, why),
         };
-        if known.is_none() && self.sessions.len() >= self.settings.limits.max_sessions {
+        let sessions = self.shared.sessions.load(Ordering::Relaxed);
+        if known.is_none() && sessions >= self.settings.limits.max_sessions {
             let why = "the limit max_sessions is reached";
             return self.turn_away(id, connecting, ReasonCode::QuotaExceeded, why);
         }
@@ -90,6 +92,7 @@ impl Shard {
     }
 
     fn new_session(&mut self, identity: Identity, durable: bool) -> u32 {
+        self.shared.sessions.fetch_add(1, Ordering::Relaxed);
         let class = self.classes.enter(&self.settings.policy, &identity);
         self.sessions.insert(Session {
             queue: self.shared.new_queue(),
@@ -154,7 +157,7 @@ impl Shard {
             extra,
         });
         let silence_ms = u64::from(keep_alive_s) * 1500;
-        self.shared.loads[usize::from(self.id)].fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.shared.loads[usize::from(self.id)].fetch_add(1, Ordering::Relaxed);
         self.set_conn_timer(
             id,
             if silence_ms == 0 {

@@ -78,6 +78,15 @@ impl Publish<'_> {
     }
 }
 
+/// SUBSCRIBE at QoS 1.
+pub(crate) fn subscribe(id: u16, filter: &str) -> Vec<u8> {
+    let mut body = id.to_be_bytes().to_vec();
+    body.push(0);
+    body.extend(text(filter));
+    body.push(1);
+    packet(0x82, &body)
+}
+
 /// A PUBLISH that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Message {
@@ -160,11 +169,8 @@ impl Client {
 
     /// Subscribes at QoS 1 and returns the reason code.
     pub(crate) fn subscribe(&mut self, filter: &str) -> u8 {
-        let mut body = self.id().to_be_bytes().to_vec();
-        body.push(0);
-        body.extend(text(filter));
-        body.push(1);
-        self.send(&packet(0x82, &body));
+        let id = self.id();
+        self.send(&subscribe(id, filter));
         let (first, body) = self.read();
         assert_eq!(first, 0x90, "{body:x?}");
         *body.last().unwrap()
@@ -194,9 +200,15 @@ impl Client {
 
     /// The next packet is a PUBLISH; one of QoS 1 is acknowledged.
     pub(crate) fn message(&mut self) -> Message {
-        let (first, body) = self.read();
+        let packet = self.read();
+        self.take(packet)
+    }
+
+    /// What a PUBLISH says; one of QoS 1 is acknowledged.
+    pub(crate) fn take(&mut self, (first, body): (u8, Vec<u8>)) -> Message {
         assert_eq!(first & 0xf0, 0x30, "{first:x} {body:x?}");
-        let (topic, mut rest) = body[2..].split_at(usize::from(body[0]) << 8 | usize::from(body[1]));
+        let (topic, mut rest) =
+            body[2..].split_at(usize::from(body[0]) << 8 | usize::from(body[1]));
         let mut id = None;
         if first & 0x06 == 0x02 {
             id = Some(u16::from_be_bytes([rest[0], rest[1]]));
