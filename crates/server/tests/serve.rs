@@ -1,4 +1,5 @@
-//! The whole of `serve` in a process of its own: the ready line, systemd, signals.
+//! The whole of `serve` in a process of its own: the ready line, systemd, signals, and the keys that
+//! are about a whole process.
 //!
 //! The process is this test binary once more, told by its environment to serve.
 
@@ -9,24 +10,29 @@ use server::config::{Sources, load};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use wire::mqtt5::{Client, Connect, NOT_AUTHORIZED};
 use wire::*;
 
 const FILE: &str = "WAYPOST_TEST_SERVES";
 
 /// Does nothing in a usual run.
 #[test]
+#[expect(clippy::print_stderr, reason = "it is a program here")]
 fn serves_where_it_is_told_to() {
     if let Some(file) = std::env::var_os(FILE) {
         let sources = Sources {
             file: Some(PathBuf::from(file)),
             ..Sources::default()
         };
-        server::serve(load(sources).unwrap()).unwrap();
+        let ended = server::serve(load(sources).unwrap());
+        if let Err(error) = &ended {
+            eprintln!("{error}");
+        }
         // What the test harness would print now is of no interest.
-        std::process::exit(0);
+        std::process::exit(i32::from(ended.is_err()));
     }
 }
 
@@ -47,12 +53,8 @@ fn serve(name: &str, config: &str) -> Served {
     manager
         .set_read_timeout(Some(Duration::from_secs(10)))
         .unwrap();
-    let mut process = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "serves_where_it_is_told_to", "--nocapture"])
-        .env(FILE, &file)
+    let mut process = command(&file)
         .env("NOTIFY_SOCKET", &socket)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let lines = BufReader::new(process.stdout.take().unwrap()).lines();
@@ -74,6 +76,16 @@ fn serve(name: &str, config: &str) -> Served {
     }
 }
 
+fn command(file: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "serves_where_it_is_told_to", "--nocapture"])
+        .env(FILE, file)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
 impl Served {
     fn state(&self) -> String {
         let mut text = [0; 200];
@@ -84,6 +96,26 @@ impl Served {
     fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.process.id().try_into().unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
+    }
+
+    /// Signals a reload and waits until it is done.
+    fn reload(&self) {
+        self.signal(Signal::HUP);
+        assert!(self.state().starts_with("RELOADING=1\n"));
+        assert_eq!(self.state(), "READY=1");
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.directory.join(name), text).unwrap();
+    }
+
+    fn client(&self, id: &str) -> Client {
+        let connect = Connect {
+            id,
+            user: Some(id),
+            ..Connect::default()
+        };
+        Client::connect(&self.address, connect)
     }
 
     fn dial(&self) -> TcpStream {
@@ -99,19 +131,15 @@ impl Served {
         self.signal(Signal::TERM);
         assert_eq!(self.state(), "STOPPING=1");
         let mut log = String::new();
-        self.process
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut log)
-            .unwrap();
+        let mut stderr = self.process.stderr.take().unwrap();
+        stderr.read_to_string(&mut log).unwrap();
         assert_eq!(self.process.wait().unwrap().code(), Some(0), "{log}");
         std::fs::remove_dir_all(&self.directory).unwrap();
         log
     }
 }
 
-const LISTENER: &str = "[[listener]]\nurl = 'mqtt://127.0.0.1:0'\n";
+const LISTENER: &str = "data_dir = 'data'\n[[listener]]\nurl = 'mqtt://127.0.0.1:0'\n";
 
 #[test]
 fn ready_served_and_stopped_by_a_signal() {
@@ -142,15 +170,11 @@ fn a_reload_takes_effect_and_a_bad_one_does_not() {
     assert!(refused());
 
     std::fs::write(&file, "limits.max_conections = 5").unwrap();
-    served.signal(Signal::HUP);
-    assert!(served.state().starts_with("RELOADING=1\n"));
-    assert_eq!(served.state(), "READY=1");
+    served.reload();
     assert!(refused());
 
     std::fs::write(&file, limited(2)).unwrap();
-    served.signal(Signal::HUP);
-    assert!(served.state().starts_with("RELOADING=1\n"));
-    assert_eq!(served.state(), "READY=1");
+    served.reload();
     let mut second = served.dial();
     second.write_all(&connect("second")).unwrap();
     expect(&mut second, CONNACK);
@@ -169,4 +193,107 @@ fn a_reload_takes_effect_and_a_bad_one_does_not() {
         "{log}"
     );
     assert!(log.contains("configuration reloaded"), "{log}");
+}
+
+#[test]
+fn a_data_directory_belongs_to_one_broker() {
+    let served = serve("data", LISTENER);
+    let data = served.directory.join("data");
+    assert!(data.join("waypost.lock").is_file());
+    // The file that the first one serves, in a second process.
+    let second = command(&served.directory.join("waypost.toml")).output();
+    let second = second.unwrap();
+    let error = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(1), "{error}");
+    let named = data.display().to_string();
+    assert!(
+        error.contains(&named) && error.contains("another broker") && error.contains("--data-dir"),
+        "{error}"
+    );
+    assert!(!String::from_utf8_lossy(&second.stdout).contains("ready mqtt"));
+    served.client("still served");
+
+    // It is free again however its owner ends.
+    served.signal(Signal::KILL);
+    let Served { mut process, .. } = served;
+    process.wait().unwrap();
+    let next = serve("data", LISTENER);
+    next.client("served");
+    let log = next.end();
+    assert!(!data.exists(), "{log}");
+}
+
+#[test]
+fn shards_are_threads() {
+    let served = serve("shards", &format!("shards = 3\n{LISTENER}"));
+    let threads = format!("/proc/{}/task", served.process.id());
+    let names = std::fs::read_dir(threads).unwrap().map(|thread| {
+        let name = std::fs::read_to_string(thread.unwrap().path().join("comm"));
+        name.unwrap_or_default().trim().to_owned()
+    });
+    let mut shards: Vec<_> = names.filter(|name| name.starts_with("shard-")).collect();
+    shards.sort();
+    assert_eq!(shards, ["shard-0", "shard-1", "shard-2"]);
+    assert_eq!(served.state(), "READY=1");
+    served.write("waypost.toml", &format!("shards = 2\n{LISTENER}"));
+    served.reload();
+    served.client("served");
+    let log = served.end();
+    assert!(log.contains("shards has changed"), "{log}");
+}
+
+#[test]
+fn the_log_level_says_what_is_logged() {
+    let level = |level: &str| format!("log.level = '{level}'\n{LISTENER}");
+    let served = serve("level", &level("warn"));
+    assert_eq!(served.state(), "READY=1");
+    drop(served.client("unheard of"));
+    served.write("waypost.toml", &level("info"));
+    served.reload();
+    served.client("heard of");
+    served.write("waypost.toml", &level("error"));
+    served.reload();
+    let again = served.client("unheard of again");
+    let log = served.end();
+    drop(again);
+    assert!(!log.contains("unheard of"), "{log}");
+    assert!(log.contains("\"heard of\" connected"), "{log}");
+    assert!(
+        log.contains("WARN durability is \"memory\""),
+        "said loudly: {log}"
+    );
+}
+
+/// Users' rights by SIGHUP: gone within a second, and a bad file takes nothing away and gives nothing.
+#[test]
+fn a_revocation_takes_effect_within_a_second() {
+    let list = |acl: &str| format!("user ann\n{acl}\nuser bob\ntopic read #\n");
+    let served = {
+        let config = format!("auth.acl_file = 'acl.txt'\n{LISTENER}");
+        let folder = std::env::temp_dir().join(format!("waypost-acl-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("acl.txt"), list("topic write a/#")).unwrap();
+        serve("acl", &config)
+    };
+    assert_eq!(served.state(), "READY=1");
+    let (mut ann, mut bob) = (served.client("ann"), served.client("bob"));
+    assert_eq!(bob.subscribe("a/#"), 1);
+    assert_eq!(ann.say("a/1", "may"), 0);
+    assert_eq!(bob.heard().1, "may");
+
+    served.write("acl.txt", &list("topic write b/#"));
+    let begun = Instant::now();
+    served.reload();
+    while ann.say("a/1", "late") != NOT_AUTHORIZED {
+        assert!(begun.elapsed() < Duration::from_secs(1));
+    }
+    served.write("acl.txt", "user ann\ntopic writ a/#\n");
+    served.reload();
+    assert_eq!(ann.say("a/1", "denied"), NOT_AUTHORIZED);
+    assert_eq!(ann.say("b/1", "still may"), 0);
+    let log = served.end();
+    assert!(
+        log.contains("acl.txt:2") && log.contains("writ"),
+        "with its line: {log}"
+    );
 }

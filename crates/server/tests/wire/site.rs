@@ -56,7 +56,7 @@ pub(crate) struct Site {
 }
 
 const LISTENERS: &str = "shards = 2\n[[listener]]\nurl = 'mqtt://127.0.0.1:0'\n\
-                         [[listener]]\nurl = 'ws://127.0.0.1:0/mqtt'\n[auth]\n";
+                         [[listener]]\nurl = 'ws://127.0.0.1:0/mqtt'\n[log]\nlevel = 'error'\n[auth]\n";
 
 impl Site {
     /// With an access list, and with users where there are some. Without, names are believed.
