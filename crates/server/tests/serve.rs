@@ -49,6 +49,8 @@ fn serve(name: &str, config: &str) -> Served {
     let file = directory.join("waypost.toml");
     std::fs::write(&file, config).unwrap();
     let socket = directory.join("notify");
+    // One that was killed leaves its own behind.
+    let _ = std::fs::remove_file(&socket);
     let manager = UnixDatagram::bind(&socket).unwrap();
     manager
         .set_read_timeout(Some(Duration::from_secs(10)))
