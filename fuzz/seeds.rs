@@ -1,11 +1,20 @@
 //! Writes mqtt-codec's case table into the corpora of the mqtt targets, each packet behind the byte that stands for
-//! its version there.
+//! its version there, and a file of each kind into that of `config`.
 
 #[path = "../crates/mqtt-codec/tests/cases/mod.rs"]
 mod cases;
 
 use std::fs;
 use std::path::Path;
+
+const FILES: [&str; 4] = [
+    "\0topic read public/#\nuser ann\ntopic readwrite a/+/b\ntopic deny a/secret\npattern write dev/%u/%c/#\n",
+    "\x01# users\nann:$argon2id$v=19$m=8,t=1,p=1$bm90IGEgcmVhbCBzYWx0$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n",
+    "\x02data_dir = 'data'\nshards = 2\n[limits]\nmax_packet_size = '4 MiB'\nconnect_timeout_ms = \"10s\"\n[mqtt]\n\
+     maximum_qos = 1\nserver_reference = 'b'\n[log]\nlevel = 'debug'\n[[listener]]\nurl = 'ws://127.0.0.1:0/mqtt'\n\
+     origins = ['https://1.2']\n",
+    "\x03limits.max_sessions=unlimited\nLIMITS__MAX_INFLIGHT=7\nlistener=[{url=\"mqtt://127.0.0.1:0?max_connections=2\"}]\n",
+];
 
 fn main() -> std::io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
@@ -17,6 +26,11 @@ fn main() -> std::io::Result<()> {
             input.extend_from_slice(&wire);
             fs::write(dir.join(format!("case-{index:03}")), input)?;
         }
+    }
+    let dir = corpus.join("config");
+    fs::create_dir_all(&dir)?;
+    for (index, file) in FILES.iter().enumerate() {
+        fs::write(dir.join(format!("file-{index}")), file)?;
     }
     Ok(())
 }

@@ -24,7 +24,9 @@ fn shown(config: &Config, key: &str) -> (Value, String) {
 /// What a key is set to here: anything that it takes and that is not its default.
 fn other_value(key: &str, folder: &Folder) -> String {
     let file = folder.path("empty.txt").display().to_string();
-    let words = ["17", "48 KiB", "false", "true", "1", "debug", "memory"];
+    let words = [
+        "17", "1700", "48 KiB", "48 MiB", "false", "true", "1", "debug", "memory",
+    ];
     let text = format!("\"{file}\"");
     let default = shown(&load(Sources::default()).unwrap(), key).0;
     let candidates = words.iter().map(|word| match word.parse::<u32>() {

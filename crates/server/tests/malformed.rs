@@ -20,7 +20,7 @@ const SEED: u64 = 0x5eed_0008;
 const PACKETS: u32 = 100_000;
 /// The first of them warm up tables, pools and the allocator.
 const BEFORE: u32 = 20_000;
-const IN_ONE_CONNECTION: u32 = 25;
+const IN_ONE_CONNECTION: u32 = 4;
 const AT_ONCE: u64 = 4;
 const ROUND: u32 = 100;
 /// Five in a hundred, and what an allocator may keep of a small process.
@@ -225,7 +225,10 @@ fn malformed_packets_change_nothing() {
     let begun = Instant::now();
     storm(&node, SEED + 1, PACKETS - BEFORE);
     let (took, after) = (begun.elapsed(), resident());
-    println!("{PACKETS} packets, the last {} in {took:?}: resident {before} to {after}", PACKETS - BEFORE);
+    println!(
+        "{PACKETS} packets, the last {} in {took:?}: resident {before} to {after}",
+        PACKETS - BEFORE
+    );
     let bound = before + before / 20 + DRIFT;
     assert!(after <= bound, "{before} bytes before, {after} after");
     node.stop().unwrap();

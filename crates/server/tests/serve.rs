@@ -220,6 +220,7 @@ fn a_data_directory_belongs_to_one_broker() {
     let Served { mut process, .. } = served;
     process.wait().unwrap();
     let next = serve("data", LISTENER);
+    assert_eq!(next.state(), "READY=1");
     next.client("served");
     let log = next.end();
     assert!(!data.exists(), "{log}");

@@ -66,6 +66,8 @@ const LAYERS: [Layer; 12] = [
             "ws-codec",
             "rules",
             "broker",
+            // Its configuration and password files: nothing runs it.
+            "server",
         ],
     ),
 ];
