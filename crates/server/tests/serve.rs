@@ -203,16 +203,24 @@ fn a_data_directory_belongs_to_one_broker() {
     let data = served.directory.join("data");
     assert!(data.join("waypost.lock").is_file());
     // The file that the first one serves, in a second process.
-    let second = command(&served.directory.join("waypost.toml")).output();
-    let second = second.unwrap();
-    let error = String::from_utf8_lossy(&second.stderr);
-    assert_eq!(second.status.code(), Some(1), "{error}");
+    let mut second = command(&served.directory.join("waypost.toml"))
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(second.stdout.take().unwrap()).lines();
+    let ready = lines.map(Result::unwrap).find(|l| l.contains("ready mqtt"));
+    if ready.is_some() {
+        second.kill().unwrap();
+    }
+    assert_eq!(ready, None);
+    let mut error = String::new();
+    let mut stderr = second.stderr.take().unwrap();
+    stderr.read_to_string(&mut error).unwrap();
+    assert_eq!(second.wait().unwrap().code(), Some(1), "{error}");
     let named = data.display().to_string();
     assert!(
         error.contains(&named) && error.contains("another broker") && error.contains("--data-dir"),
         "{error}"
     );
-    assert!(!String::from_utf8_lossy(&second.stdout).contains("ready mqtt"));
     served.client("still served");
 
     // It is free again however its owner ends.
@@ -230,13 +238,16 @@ fn a_data_directory_belongs_to_one_broker() {
 fn shards_are_threads() {
     let served = serve("shards", &format!("shards = 3\n{LISTENER}"));
     let threads = format!("/proc/{}/task", served.process.id());
-    let names = std::fs::read_dir(threads).unwrap().map(|thread| {
-        let name = std::fs::read_to_string(thread.unwrap().path().join("comm"));
-        name.unwrap_or_default().trim().to_owned()
+    // A thread gives itself its name, when it comes to run.
+    wait_until("three of them", 5, || {
+        let names = std::fs::read_dir(&threads).unwrap().map(|thread| {
+            let name = std::fs::read_to_string(thread.unwrap().path().join("comm"));
+            name.unwrap_or_default().trim().to_owned()
+        });
+        let mut shards: Vec<_> = names.filter(|name| name.starts_with("shard-")).collect();
+        shards.sort();
+        shards == ["shard-0", "shard-1", "shard-2"]
     });
-    let mut shards: Vec<_> = names.filter(|name| name.starts_with("shard-")).collect();
-    shards.sort();
-    assert_eq!(shards, ["shard-0", "shard-1", "shard-2"]);
     assert_eq!(served.state(), "READY=1");
     served.write("waypost.toml", &format!("shards = 2\n{LISTENER}"));
     served.reload();
