@@ -261,15 +261,22 @@ fn the_log_level_says_what_is_logged() {
     let level = |level: &str| format!("log.level = '{level}'\n{LISTENER}");
     let served = serve("level", &level("warn"));
     assert_eq!(served.state(), "READY=1");
-    drop(served.client("unheard of"));
+    // What a client has caused before is logged by the time that its ping is answered.
+    let connect = |id| {
+        let mut client = served.client(id);
+        client.send(PINGREQ);
+        assert_eq!(client.read().0, PINGRESP[0]);
+        client
+    };
+    let before = connect("unheard of");
     served.write("waypost.toml", &level("info"));
     served.reload();
-    served.client("heard of");
+    let between = connect("heard of");
     served.write("waypost.toml", &level("error"));
     served.reload();
-    let again = served.client("unheard of again");
+    let after = connect("unheard of again");
     let log = served.end();
-    drop(again);
+    drop((before, between, after));
     assert!(!log.contains("unheard of"), "{log}");
     assert!(log.contains("\"heard of\" connected"), "{log}");
     assert!(
