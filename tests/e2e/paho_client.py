@@ -137,7 +137,10 @@ class Client:
             raise AssertionError("%s: still connected" % self.id) from None
 
     def disconnect(self, reason=None, props=None):
-        """Says goodbye and waits until the connection is closed."""
+        """Says goodbye and waits until the broker has closed the connection: from then on the session is away."""
+        # paho closes its socket as soon as the bytes are out; a second handle lives to see the broker's end.
+        sock = self.paho.socket()
+        seen = getattr(sock, "_socket", sock).dup()
         if self.version == 5:
             code = ReasonCode(PacketTypes.DISCONNECT, identifier=reason or 0)
             self.paho.disconnect(code, properties("DISCONNECT", props))
@@ -145,6 +148,10 @@ class Client:
             self.paho.disconnect()
         self.closed()
         self.paho.loop_stop()
+        seen.settimeout(WAIT)
+        with seen:
+            while seen.recv(4096):
+                pass
         return self
 
     def cut(self):
