@@ -21,6 +21,8 @@ pub(crate) struct Content<'a> {
     pub origin: QueueId,
     pub id: MessageId,
     pub retained_version: u64,
+    /// Leaves no retained record in the log.
+    pub transient: bool,
     owned: Option<Arc<Message>>,
     /// Encoded forms made so far, shared by all receivers of this turn.
     pub layouts: Layouts,
@@ -35,6 +37,8 @@ pub(crate) struct Source<'a> {
     pub retain: bool,
     pub expires_at: Option<u64>,
     pub origin: QueueId,
+    /// Leaves no retained record in the log.
+    pub transient: bool,
 }
 
 impl<'a> Content<'a> {
@@ -50,6 +54,7 @@ impl<'a> Content<'a> {
             origin: source.origin,
             id: MessageId(0),
             retained_version: 0,
+            transient: source.transient,
             owned: None,
             layouts,
         }
@@ -67,6 +72,7 @@ impl<'a> Content<'a> {
             origin: message.origin,
             id: message.id,
             retained_version: message.retained_version,
+            transient: false,
             owned: Some(message.clone()),
             layouts,
         }

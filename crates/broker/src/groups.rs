@@ -67,7 +67,7 @@ impl Shard {
         };
         match known.push(message, id, ordinal, limits) {
             Ok(charge) => {
-                self.queued_charge += charge;
+                self.gauges.queued(charge);
                 self.hand_out(group, now);
             }
             Err(item) => {
@@ -90,7 +90,7 @@ impl Shard {
                     return;
                 };
                 let (waiting, charge) = ended.end();
-                self.release_charge(charge);
+                self.gauges.unqueued(waiting.len(), charge);
                 for item in waiting {
                     self.settle(item.id, item.ordinal);
                     self.stats.drop(Drop::SessionEnded);
@@ -120,7 +120,7 @@ impl Shard {
             else {
                 return;
             };
-            self.release_charge(charge);
+            self.gauges.unqueued(1, charge);
             if item.message.expired(now.ms) {
                 self.settle(item.id, item.ordinal);
                 self.stats.drop(Drop::Expired);
@@ -269,7 +269,7 @@ impl Shard {
         };
         known.released(member);
         let charge = known.put_back(item);
-        self.queued_charge += charge;
+        self.gauges.queued(charge);
         self.hand_out(group, now);
     }
 

@@ -56,7 +56,7 @@ impl Shard {
             return false;
         };
         let (queue, durable) = (session.queue, session.durable);
-        self.release_charge(charge);
+        self.gauges.unqueued(1, charge);
         let reason = if item.message.expired(now.ms) {
             Some(Drop::Expired)
         } else if !self.may_read(slot, &item.message.topic) {
@@ -78,6 +78,7 @@ impl Shard {
             return false;
         };
         let keep = (durable || item.held.is_some()).then(|| item.clone());
+        self.gauges.in_flight += 1;
         let packet_id = session
             .inflight
             .push(Phase::Sent, qos::wire(item.qos), keep);
