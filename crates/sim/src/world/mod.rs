@@ -9,6 +9,7 @@
 mod auth_desk;
 mod link;
 mod log_desk;
+mod operator;
 mod steps;
 mod trace;
 mod turn;
@@ -18,6 +19,7 @@ use auth_desk::AuthDesk;
 use broker::auth::AuthReply;
 use broker::conn::Handoff;
 use broker::mail::Mail;
+use broker::operator::{Command, Done};
 use broker::{ConnId, Now, Settings, Shard, Shared, Stats};
 use link::{End, Link, Place};
 use log_desk::LogDesk;
@@ -78,6 +80,7 @@ enum Letter {
     Auth(AuthReply),
     Settings(Arc<Settings>),
     Shutdown,
+    Command(Command),
 }
 
 /// What the world knows of a shard, beside the shard itself.
@@ -97,6 +100,9 @@ struct Inner {
     now: Cell<Now>,
     rng: RefCell<Rng>,
     shards: Vec<RefCell<Shard>>,
+    shared: Arc<Shared>,
+    /// What came of commands.
+    done: RefCell<VecDeque<Done>>,
     desks: RefCell<Vec<Desk>>,
     links: RefCell<Vec<Link>>,
     /// Sockets that something can still happen to.
@@ -136,6 +142,8 @@ impl World {
             rng: RefCell::new(rng),
             desks: RefCell::new(shards.iter().map(|_| Desk::default()).collect()),
             shards,
+            shared,
+            done: RefCell::default(),
             links: RefCell::default(),
             active: RefCell::default(),
             log: RefCell::new(log),
