@@ -6,6 +6,7 @@
 mod backpressure;
 mod delivery;
 mod groups;
+mod operators;
 mod play;
 mod retained;
 mod sessions;
@@ -50,6 +51,7 @@ pub const ALL: &[Scenario] = &[
     retained::EXACTLY_ONCE,
     wills::WILL_STORM,
     stopping::SHUTDOWN,
+    operators::OPERATORS,
 ];
 
 /// Runs one seed; the hash of the run, or what went wrong.
