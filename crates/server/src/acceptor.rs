@@ -28,6 +28,8 @@ const WAKER: Token = Token(usize::MAX);
 
 /// A bound socket, and what its clients speak.
 pub(crate) struct Door {
+    /// Its number in the configuration.
+    pub(crate) listener: u16,
     pub(crate) socket: TcpListener,
     pub(crate) transport: Transport,
 }
@@ -153,7 +155,7 @@ impl Acceptor {
     }
 
     fn admit(&mut self, door: usize, socket: TcpStream, address: SocketAddr) {
-        let listener = door as u16;
+        let listener = self.doors[door].listener;
         let ip = address.ip().to_canonical();
         if let Err(refusal) = self.wiring.admission.enter(listener, ip) {
             if let Some(more) = self.complaints.due(Instant::now()) {

@@ -12,6 +12,8 @@ pub enum Scheme {
     Mqtt,
     /// MQTT over WebSocket.
     Ws,
+    /// The HTTP API, metrics and health.
+    Http,
 }
 
 impl Scheme {
@@ -19,13 +21,20 @@ impl Scheme {
         match self {
             Scheme::Mqtt => "mqtt",
             Scheme::Ws => "ws",
+            Scheme::Http => "http",
         }
+    }
+
+    /// True where operators come in, not clients.
+    pub fn is_admin(self) -> bool {
+        self == Scheme::Http
     }
 
     fn default_port(self) -> u16 {
         match self {
             Scheme::Mqtt => 1883,
             Scheme::Ws => 8083,
+            Scheme::Http => 18083,
         }
     }
 }
@@ -60,10 +69,14 @@ impl Default for Listener {
 }
 
 /// The listeners where none is configured.
-pub(super) const DEFAULT_URLS: &[&str] = &["mqtt://127.0.0.1:1883", "ws://127.0.0.1:8083/mqtt"];
+pub(super) const DEFAULT_URLS: &[&str] = &[
+    "mqtt://127.0.0.1:1883",
+    "ws://127.0.0.1:8083/mqtt",
+    "http://127.0.0.1:18083",
+];
 
 /// Schemes of the design that this build does not speak.
-const LATER: &[&str] = &["mqtts", "wss", "amqp", "amqps", "http", "https", "unix"];
+const LATER: &[&str] = &["mqtts", "wss", "amqp", "amqps", "https", "unix"];
 
 impl Listener {
     /// True where only this machine can connect.
@@ -91,8 +104,11 @@ impl Listener {
             return Err(format!("a listener has no user or password: {url}"));
         }
         self.path = match (self.scheme, path) {
-            (Scheme::Mqtt, "" | "/") => String::new(),
-            (Scheme::Mqtt, _) => return Err(format!("mqtt:// listeners have no path: {url}")),
+            (Scheme::Mqtt | Scheme::Http, "" | "/") => String::new(),
+            (scheme @ (Scheme::Mqtt | Scheme::Http), _) => {
+                let scheme = scheme.as_str();
+                return Err(format!("{scheme}:// listeners have no path: {url}"));
+            }
             (Scheme::Ws, "") => "/mqtt".into(),
             (Scheme::Ws, path) => path.to_owned(),
         };
@@ -106,11 +122,24 @@ impl Listener {
             .collect())
     }
 
+    /// What no key alone can say: the key meant, and what is wrong.
+    pub(super) fn contradictions(&self) -> Vec<(&'static str, String)> {
+        let given = [
+            ("insecure_anonymous", self.insecure_anonymous),
+            ("origins", !self.origins.is_empty()),
+        ];
+        given
+            .into_iter()
+            .filter(|(_, given)| self.scheme.is_admin() && *given)
+            .map(|(key, _)| (key, "an admin listener has no clients: take it out".to_owned()))
+            .collect()
+    }
+
     fn take_scheme<'a>(&mut self, url: &'a str) -> Result<&'a str, String> {
         let scheme = url.split(':').next().unwrap_or_default();
         if LATER.contains(&scheme) {
             return Err(format!(
-                "{scheme} is not in this build; it serves mqtt and ws"
+                "{scheme} is not in this build; it serves mqtt, ws and http"
             ));
         }
         let Some((scheme, rest)) = url.split_once("://") else {
@@ -119,9 +148,10 @@ impl Listener {
         self.scheme = match scheme {
             "mqtt" => Scheme::Mqtt,
             "ws" => Scheme::Ws,
+            "http" => Scheme::Http,
             other => {
                 return Err(format!(
-                    "unknown scheme {other:?}; this build serves mqtt and ws"
+                    "unknown scheme {other:?}; this build serves mqtt, ws and http"
                 ));
             }
         };
@@ -181,6 +211,8 @@ mod tests {
             ("ws://127.0.0.1", "127.0.0.1:8083", "/mqtt"),
             ("ws://127.0.0.1:80/", "127.0.0.1:80", "/"),
             ("mqtt://localhost:1", "127.0.0.1:1", ""),
+            ("http://127.0.0.1", "127.0.0.1:18083", ""),
+            ("http://127.0.0.1:80/", "127.0.0.1:80", ""),
         ] {
             let (listener, _) = resolve(url).unwrap();
             assert_eq!(listener.address, address.parse().unwrap(), "{url}");
@@ -204,6 +236,8 @@ mod tests {
             ("mqtt://:1883", "needs a host"),
             ("mqtt://127.0.0.1:70000", "no port"),
             ("mqtt://127.0.0.1/x", "no path"),
+            ("http://127.0.0.1/api", "no path"),
+            ("https://127.0.0.1", "not in this build"),
             ("mqtt://u:p@127.0.0.1", "no user"),
         ] {
             let error = resolve(url).unwrap_err();

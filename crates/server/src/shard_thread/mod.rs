@@ -6,6 +6,7 @@
 //! the login queue and the admission counts, one at a time.
 
 mod lingering;
+mod operators;
 mod output;
 mod reading;
 mod slots;
@@ -24,6 +25,7 @@ use lingering::Lingering;
 use message::ShardId;
 use mio::net::TcpStream;
 use mio::{Events, Poll, Token};
+use operators::Unsettled;
 use slots::{Slot, Slots, flag};
 use std::collections::VecDeque;
 use std::io;
@@ -70,6 +72,8 @@ pub(crate) struct ShardThread {
     /// Answers to logins, kept until the sockets have been read: an answer may let a connection move,
     /// and then neither its bytes nor its id may be touched before the turn ends.
     replies: Vec<AuthReply>,
+    /// Operators who wait for the log.
+    unsettled: Unsettled,
     /// Letters of this turn, by target.
     outgoing: Vec<Vec<Letter>>,
     stage: Stage,
@@ -111,6 +115,7 @@ impl ShardThread {
             turn: Turn::default(),
             letters: Vec::new(),
             replies: Vec::new(),
+            unsettled: Unsettled::default(),
             outgoing: wiring.shards.iter().map(|_| Vec::new()).collect(),
             stage: Stage::Serving,
             wiring,
@@ -181,7 +186,10 @@ impl ShardThread {
                         self.shard.on_mail(mail, self.now);
                     }
                 }
-                Letter::Durable(upto) => self.shard.on_durable(upto, self.now),
+                Letter::Durable(upto) => {
+                    self.shard.on_durable(upto, self.now);
+                    self.unsettled.settle(upto);
+                }
                 Letter::Accepted(socket, peer) => self.accept(socket, peer),
                 Letter::Arrive(arrival) => self.arrive(*arrival),
                 Letter::Auth(reply) => self.replies.push(reply),
@@ -189,6 +197,8 @@ impl ShardThread {
                     self.login = login;
                     self.shard.on_settings(settings, self.now);
                 }
+                Letter::Inspect(question, reply) => self.inspect(&question, reply),
+                Letter::Command(command, reply) => self.command(command, reply),
                 Letter::Shutdown => {
                     self.stage = Stage::Draining;
                     self.shard.on_shutdown(self.now);
