@@ -70,13 +70,13 @@ fn wrong_usage_is_64() {
             "waypost", "pub", "-t", "a", "-m", "x", "-V", "311", "-x", "5",
         ],
         &["waypost", "pub", "-t", "a", "-m", "x", "-c"],
-        &["waypost", "pub", "-t", "a", "-m", "x", "-L", "mqtts://h"],
-        &["waypost", "pub", "-t", "a", "-m", "x", "--cafile", "f"],
+        &["waypost", "pub", "-t", "a", "-m", "x", "-L", "amqp://h"],
+        &["waypost", "pub", "-t", "a", "-m", "x", "--cert", "f"],
         &["waypost", "sub"],
         &["waypost", "sub", "-t", "a#"],
         &["waypost", "sub", "-t", "a", "-F", "%"],
         &["waypost", "sub", "-t", "a", "--no-local"],
-        &["waypost", "sub", "-t", "a", "-L", "wss://h"],
+        &["waypost", "sub", "-t", "a", "-L", "wss://h/#"],
         &["waypost", "passwd", "/nonexistent/users", "a:b"],
     ] {
         assert_eq!(usage_of(words), USAGE, "{words:?}");

@@ -3,11 +3,10 @@
 //! Owns both. Sleeps in one `poll` until the socket, the input, a signal or the time has something.
 
 use super::session::{ConnectOptions, Event, Session};
-use super::target::Target;
-use super::{ClientError, Link, Version};
+use super::{ClientError, Dialer, Link};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use std::net::IpAddr;
+use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -48,17 +47,11 @@ pub(crate) struct Driver {
 impl Driver {
     /// Connects and says CONNECT.
     pub(crate) fn open(
-        target: &Target,
-        bind: Option<IpAddr>,
+        dialer: &mut Dialer,
         options: &ConnectOptions,
         signals: UnixStream,
     ) -> Result<Driver, ClientError> {
-        let subprotocol = if options.version == Version::V31 {
-            "mqttv3.1"
-        } else {
-            "mqtt"
-        };
-        let link = Link::open(target, subprotocol, bind)?;
+        let link = Link::open(dialer, Some(signals.as_fd()))?;
         let session = Session::new(options, Instant::now())?;
         Ok(Driver {
             link,
@@ -162,8 +155,11 @@ impl Driver {
             let before = self.inbound.len() - self.used;
             let read = self.read();
             self.ended = true;
+            if let Err(said @ ClientError::Tls { .. }) = read {
+                return Err(said);
+            }
             if read.is_err() || self.inbound.len() == before {
-                return Err(e.into());
+                return Err(e);
             }
         }
         Ok(())
@@ -174,8 +170,10 @@ impl Driver {
         self.used = 0;
         match self.link.read(&mut self.inbound) {
             Ok(more) => self.ended = !more,
-            Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => self.ended = true,
-            Err(e) => return Err(e.into()),
+            Err(ClientError::Broken(e)) if e.kind() == ErrorKind::ConnectionReset => {
+                self.ended = true
+            }
+            Err(e) => return Err(e),
         }
         Ok(())
     }
