@@ -135,3 +135,32 @@ fn addresses(target: &Target) -> io::Result<Vec<SockAddr>> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Link;
+    use std::net::TcpListener;
+
+    #[test]
+    fn the_address_that_answers_becomes_the_first() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("mqtt://{}", listener.local_addr().unwrap());
+        let target = Target::parse_url(&url).unwrap().target;
+        let mut dialer = Dialer::new(&target, Version::V5, None, &TlsOptions::default()).unwrap();
+        let refuses = SocketAddr::from(([127, 0, 0, 1], 1)).into();
+        dialer.addresses.insert(0, refuses);
+        assert!(Link::open(&mut dialer, None).unwrap().is_open());
+        let answers = SockAddr::from(listener.local_addr().unwrap());
+        assert_eq!(
+            dialer.addresses.first().unwrap().as_socket(),
+            answers.as_socket()
+        );
+        dialer.addresses.remove(0);
+        let refused = Link::open(&mut dialer, None).map(drop).unwrap_err();
+        assert!(
+            refused.to_string().contains("cannot reach mqtt://127"),
+            "{refused}"
+        );
+    }
+}

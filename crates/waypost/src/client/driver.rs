@@ -53,7 +53,11 @@ impl Driver {
     ) -> Result<Driver, ClientError> {
         let link = Link::open(dialer, Some(signals.as_fd()))?;
         let session = Session::new(options, Instant::now())?;
-        Ok(Driver {
+        Ok(Driver::over(link, session, signals))
+    }
+
+    fn over(link: Link, session: Session, signals: UnixStream) -> Driver {
+        Driver {
             link,
             session,
             inbound: Vec::new(),
@@ -61,7 +65,7 @@ impl Driver {
             busy: false,
             signals,
             ended: false,
-        })
+        }
     }
 
     /// Bytes that the socket has not taken yet.
@@ -216,4 +220,26 @@ struct Woken {
     socket: bool,
     signal: bool,
     input: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Version;
+    use crate::client::link::tests::{open, pair};
+    use crate::client::session_tests::options;
+
+    #[test]
+    fn what_the_server_said_in_tls_counts_more_than_that_writing_failed() {
+        let (mut link, mut far) = pair(Some(&rustls::version::TLS13), false);
+        open(&mut link, &mut far, false, usize::MAX);
+        far.choke();
+        far.send(usize::MAX);
+        drop(far);
+        let (signals, _there) = UnixStream::pair().unwrap();
+        let session = Session::new(&options(Version::V5), Instant::now()).unwrap();
+        let mut driver = Driver::over(link, session, signals);
+        let said = driver.wait(false, None).unwrap_err().to_string();
+        assert!(said.contains("the server ended TLS"), "{said}");
+    }
 }

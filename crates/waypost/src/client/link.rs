@@ -150,13 +150,17 @@ impl Link {
 
     /// Goes on opening, then reads what has come, behind `into`. False at the end of the connection.
     pub(crate) fn read(&mut self, into: &mut Vec<u8>) -> Result<bool, ClientError> {
+        self.read_some(into, READ_AT_MOST)
+    }
+
+    fn read_some(&mut self, into: &mut Vec<u8>, at_most: usize) -> Result<bool, ClientError> {
         self.advance()?;
         let State::Open(io) = &mut self.state else {
             return Ok(true);
         };
         let read = match io {
-            Io::Bytes(stream) => read_bytes(stream, into),
-            Io::Web(web) => web.read(into, READ_AT_MOST),
+            Io::Bytes(stream) => read_bytes(stream, into, at_most),
+            Io::Web(web) => web.read(into, at_most),
         };
         self.unread = matches!(read, Ok(Got::More));
         match read {
@@ -332,10 +336,10 @@ fn write_bytes(stream: &mut Stream, unsent: &mut Vec<u8>) -> io::Result<()> {
     }
 }
 
-fn read_bytes(stream: &mut Stream, into: &mut Vec<u8>) -> io::Result<Got> {
+fn read_bytes(stream: &mut Stream, into: &mut Vec<u8>, at_most: usize) -> io::Result<Got> {
     let start = into.len();
     let mut buffer = [0; 16 << 10];
-    while into.len() - start < READ_AT_MOST {
+    while into.len() - start < at_most {
         match stream.read(&mut buffer) {
             Ok(0) => return Ok(Got::End),
             Ok(n) => into.extend_from_slice(buffer.get(..n).unwrap_or_default()),
@@ -345,3 +349,7 @@ fn read_bytes(stream: &mut Stream, into: &mut Vec<u8>) -> io::Result<Got> {
     }
     Ok(Got::More)
 }
+
+#[cfg(test)]
+#[path = "link_tests.rs"]
+pub(super) mod tests;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub(super) struct Stream {
     socket: Arc<Socket>,
     tls: Option<Box<ClientConnection>>,
-    /// The socket did not take what was last written to it.
+    /// Without TLS: the socket did not take what was last written to it.
     blocked: bool,
 }
 
@@ -44,7 +44,7 @@ impl Stream {
             return Ok(true);
         };
         loop {
-            send(&self.socket, tls, &mut self.blocked)?;
+            send(&self.socket, tls)?;
             if !tls.is_handshaking() {
                 return Ok(true);
             }
@@ -62,7 +62,7 @@ impl Stream {
         // The other side may have closed already; that is as good.
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();
-            let _ = send(&self.socket, tls, &mut self.blocked);
+            let _ = send(&self.socket, tls);
         }
         let _ = self.socket.shutdown(Shutdown::Write);
     }
@@ -89,11 +89,11 @@ impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(tls) = &mut self.tls else {
             let written = retried(|| (&*self.socket).write(bytes));
-            self.blocked = is_blocked(&written);
+            self.blocked = matches!(&written, Err(e) if e.kind() == ErrorKind::WouldBlock);
             return written;
         };
         let mut taken = tls.writer().write(bytes)?;
-        send(&self.socket, tls, &mut self.blocked)?;
+        send(&self.socket, tls)?;
         if taken == 0 && !bytes.is_empty() {
             // There was no room before; there may be now.
             taken = tls.writer().write(bytes)?;
@@ -108,8 +108,8 @@ impl Write for Stream {
         let Some(tls) = &mut self.tls else {
             return Ok(());
         };
-        send(&self.socket, tls, &mut self.blocked)?;
-        match self.blocked {
+        send(&self.socket, tls)?;
+        match tls.wants_write() {
             true => Err(ErrorKind::WouldBlock.into()),
             false => Ok(()),
         }
@@ -117,16 +117,12 @@ impl Write for Stream {
 }
 
 /// Sends what TLS has ready, as far as the socket takes it.
-fn send(socket: &Socket, tls: &mut ClientConnection, blocked: &mut bool) -> io::Result<()> {
-    *blocked = false;
+fn send(socket: &Socket, tls: &mut ClientConnection) -> io::Result<()> {
     while tls.wants_write() {
         match retried(|| tls.write_tls(&mut &*socket)) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(_) => {}
-            Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                *blocked = true;
-                return Ok(());
-            }
+            Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(()),
             Err(e) => return Err(e),
         }
     }
@@ -151,8 +147,4 @@ fn retried<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
             done => return done,
         }
     }
-}
-
-fn is_blocked<T>(result: &io::Result<T>) -> bool {
-    matches!(result, Err(e) if e.kind() == ErrorKind::WouldBlock)
 }
