@@ -16,6 +16,9 @@ const GOODBYE: Duration = Duration::from_secs(5);
 /// How long the server may take to close after DISCONNECT.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// How TLS says that it was not spoken to in TLS. No server's MQTT begins so.
+const TLS_ALERT: &[u8] = &[21, 3];
+
 /// Why [`Driver::wait`] came back.
 #[derive(Debug)]
 pub(crate) enum Wake {
@@ -85,7 +88,10 @@ impl Driver {
                 return Ok(Wake::Event(event));
             }
             let rest = self.inbound.get(self.used..).unwrap_or_default();
-            self.used += self.session.on_bytes(rest)?;
+            self.used += match self.session.on_bytes(rest) {
+                Err(_) if rest.starts_with(TLS_ALERT) => return Err(wants_tls()),
+                taken => taken?,
+            };
             if self.session.has_event() {
                 continue;
             }
@@ -214,6 +220,11 @@ impl Driver {
             input: ready(2),
         })
     }
+}
+
+fn wants_tls() -> ClientError {
+    let what = "it speaks TLS on this port; say mqtts://, or give --cafile FILE";
+    ClientError::Protocol(what.into())
 }
 
 struct Woken {

@@ -317,6 +317,17 @@ fn versions_and_protocols_that_do_not_fit() {
 }
 
 #[test]
+fn a_server_with_tls_that_is_spoken_to_without() {
+    let secured = Secured::start();
+    let url = secured.listen(&secured.identity, &Terms::default());
+    let said = complaint(&["-L", &url.replace("mqtts:", "mqtt:")]);
+    assert!(
+        said.contains("speaks TLS on this port; say mqtts://"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_server_without_tls() {
     let broker = Broker::start(&[]);
     let authority = Authority::new(&broker.dir, "authority");
