@@ -8,11 +8,11 @@
 //! Owns the socket and what is not written yet. Knows no MQTT and no clock. [`Link::begin`] returns at
 //! once; [`Link::read`] and [`Link::write`], called when the socket is ready, first go on opening.
 
-use super::ClientError;
-use super::dialer::{Dialer, OPEN_TIMEOUT, Secured};
+use super::dialer::Secured;
 use super::stream::Stream;
 use super::tls_failure;
 use super::web_socket::{self, Progress, Upgrade, Web};
+use super::{ClientError, Dialer, OPEN_TIMEOUT};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustls::ClientConnection;
@@ -304,7 +304,7 @@ impl Link {
 
     fn refused(&self, error: WsError) -> ClientError {
         match error {
-            WsError::Io(e) => self.failed(e),
+            WsError::Io(e) if tls_failure::find(&e).is_some() => self.failed(e),
             other => web_socket::refused(&self.place, &other),
         }
     }

@@ -21,9 +21,9 @@ mod tls_failure;
 mod web_socket;
 mod wire;
 
-pub(crate) use dialer::Dialer;
+pub(crate) use dialer::{Dialer, OPEN_TIMEOUT};
 pub(crate) use driver::{Driver, Wake};
-use link::Link;
+pub(crate) use link::Link;
 #[cfg(test)]
 pub(crate) use message::MessageProps;
 pub(crate) use message::{Message, Publication, Subscription, Will};

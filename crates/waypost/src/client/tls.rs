@@ -176,13 +176,14 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, ClientError> {
     let text = std::fs::read(path).map_err(|e| unreadable("--key", path, &e))?;
     PrivateKeyDer::from_pem_slice(&text).map_err(|e| {
         let shown = path.display();
+        // Both forms of PEM say so, each in another place.
+        if String::from_utf8_lossy(&text).contains("ENCRYPTED") {
+            return ClientError::TlsSetup(format!(
+                "--key {shown} is encrypted; write it in the clear first, for example with \
+                 openssl pkey"
+            ));
+        }
         match e {
-            pem::Error::NoItemsFound if String::from_utf8_lossy(&text).contains("ENCRYPTED") => {
-                ClientError::TlsSetup(format!(
-                    "--key {shown} is encrypted; write it in the clear first, for example with \
-                     openssl pkey"
-                ))
-            }
             pem::Error::NoItemsFound => {
                 ClientError::TlsSetup(format!("--key {shown}: no private key in PEM"))
             }

@@ -76,12 +76,20 @@ fn explain_certificate(error: &CertificateError) -> String {
         CertificateError::InvalidPurposeContext { .. } | CertificateError::InvalidPurpose => {
             format!("the server's certificate is not one for servers: {error}")
         }
-        // The variant is that of the library below, and has no type here.
-        CertificateError::Other(e) if e.to_string() == "CaUsedAsEndEntity" => {
-            "the server shows the certificate of an authority (CA:TRUE) as its own; it needs one of \
-             its own, signed by that"
-                .into()
-        }
+        // What the library below found has no type here, only a name.
+        CertificateError::Other(e) => match e.to_string().as_str() {
+            "CaUsedAsEndEntity" => {
+                "the server shows the certificate of an authority (CA:TRUE) as its own; it needs \
+                 one of its own, signed by that"
+                    .into()
+            }
+            "UnsupportedCertVersion" => {
+                "the server's certificate is one of X.509 version 1; it must be made anew as \
+                 version 3, with the server's name in its subjectAltName"
+                    .into()
+            }
+            other => format!("the server's certificate cannot be accepted: {other}"),
+        },
         other => format!("the server's certificate cannot be accepted: {other}"),
     }
 }
@@ -136,5 +144,52 @@ fn explain_alert(alert: Alert) -> String {
         Alert::NoApplicationProtocol => wrong_alpn(),
         Alert::UnrecognisedName => "the server does not know the name that it was called by".into(),
         other => format!("the server ended TLS: {other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::OtherError;
+    use std::sync::Arc;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Named(&'static str);
+
+    fn other(name: &'static str) -> String {
+        let inner = CertificateError::Other(OtherError(Arc::new(Named(name))));
+        let error = io::Error::new(ErrorKind::InvalidData, Error::InvalidCertificate(inner));
+        find(&error).unwrap()
+    }
+
+    #[test]
+    fn what_has_only_a_name_is_told_apart() {
+        assert!(other("UnsupportedCertVersion").contains("X.509 version 1"));
+        assert!(other("CaUsedAsEndEntity").contains("CA:TRUE"));
+        assert!(other("Strange").ends_with("cannot be accepted: Strange"));
+    }
+
+    #[test]
+    fn names_of_every_sort_are_shown_bare() {
+        let expected = ServerName::try_from("a.example").unwrap();
+        let presented = [
+            "DnsName(\"*.b.example\")",
+            "IpAddress(::1)",
+            "DirectoryName",
+        ];
+        let said = wrong_name(&expected, &presented.map(String::from));
+        assert!(
+            said.contains("is for *.b.example, ::1, DirectoryName, not for a.example"),
+            "{said}"
+        );
+        assert!(wrong_name(&expected, &[]).contains("for no name at all"));
+    }
+
+    #[test]
+    fn other_failures_are_none_of_tls() {
+        assert_eq!(find(&ErrorKind::UnexpectedEof.into()), None);
+        assert_eq!(find_in_handshake(&ErrorKind::TimedOut.into()), None);
+        assert!(find_in_handshake(&ErrorKind::UnexpectedEof.into()).is_some());
     }
 }

@@ -6,35 +6,36 @@ use crate::client::{TlsOptions, TlsVersion};
 use clap::Args;
 use std::path::PathBuf;
 
+const HEADING: &str = "TLS";
+
 /// Options of TLS.
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "TLS")]
 pub(crate) struct Tls {
     /// Trust the authorities whose certificates are in this file (PEM), instead of those of the
     /// operating system
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = HEADING)]
     cafile: Option<PathBuf>,
     /// Trust the authorities whose certificates are in the files of this directory (PEM)
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = HEADING)]
     capath: Option<PathBuf>,
     /// Trust the authorities of the operating system, also beside --cafile and --capath
-    #[arg(long)]
+    #[arg(long, help_heading = HEADING)]
     tls_use_os_certs: bool,
     /// Certificate of this client, and those between it and its authority (PEM)
-    #[arg(long, value_name = "FILE", requires = "key")]
+    #[arg(long, value_name = "FILE", requires = "key", help_heading = HEADING)]
     cert: Option<PathBuf>,
     /// Key of this client's certificate (PEM, not encrypted)
-    #[arg(long, value_name = "FILE", requires = "cert")]
+    #[arg(long, value_name = "FILE", requires = "cert", help_heading = HEADING)]
     key: Option<PathBuf>,
     /// Do not check that the server's certificate is for the name of the server; everything else
     /// about it is checked
-    #[arg(long)]
+    #[arg(long, help_heading = HEADING)]
     insecure: bool,
     /// This version of TLS alone: tlsv1.2 or tlsv1.3 [default: either]
-    #[arg(long, value_name = "VERSION", value_parser = parse_version)]
+    #[arg(long, value_name = "VERSION", value_parser = parse_version, help_heading = HEADING)]
     tls_version: Option<TlsVersion>,
     /// The protocol to ask the server for (ALPN)
-    #[arg(long, value_name = "NAME", value_parser = parse_alpn)]
+    #[arg(long, value_name = "NAME", value_parser = parse_alpn, help_heading = HEADING)]
     tls_alpn: Option<String>,
 }
 

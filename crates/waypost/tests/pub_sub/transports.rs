@@ -353,9 +353,19 @@ fn files_that_are_of_no_use() {
     let locked = dir.join("locked");
     let pem = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
     std::fs::write(&locked, pem).unwrap();
+    let old = dir.join("locked-long-ago");
+    let pem = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n\
+               -----END RSA PRIVATE KEY-----\n";
+    std::fs::write(&old, pem).unwrap();
     let other = secured.authority.sign(dir, "client");
-    let paths = [&empty, &locked, &secured.identity.certificate, &other.key];
-    let [empty, locked, cert, key] = paths.map(|path| path.to_str().unwrap());
+    let paths = [
+        &empty,
+        &locked,
+        &old,
+        &secured.identity.certificate,
+        &other.key,
+    ];
+    let [empty, locked, old, cert, key] = paths.map(|path| path.to_str().unwrap());
     let url = "mqtts://localhost:1";
     let said = complaint(&["-L", url, "--cafile", "/nonexistent/ca.pem"]);
     assert!(
@@ -367,8 +377,10 @@ fn files_that_are_of_no_use() {
     let ca = ["-L", url, "--cafile", &secured.ca, "--cert", cert, "--key"];
     let said = complaint(&[&ca[..], &[empty]].concat());
     assert!(said.contains("no private key in PEM"), "{said}");
-    let said = complaint(&[&ca[..], &[locked]].concat());
-    assert!(said.contains("is encrypted"), "{said}");
+    for locked in [locked, old] {
+        let said = complaint(&[&ca[..], &[locked]].concat());
+        assert!(said.contains("is encrypted"), "{said}");
+    }
     let said = complaint(&[&ca[..], &[key]].concat());
     assert!(said.contains("is not the key of the certificate"), "{said}");
 }
