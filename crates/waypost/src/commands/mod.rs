@@ -10,3 +10,4 @@ pub(crate) mod property_words;
 pub(crate) mod publish;
 pub(crate) mod serve;
 pub(crate) mod subscribe;
+mod tls;
