@@ -17,6 +17,7 @@ fn request(listener: u16, user: Option<&str>, password: Option<&str>) -> AuthReq
             port: 1,
             listener,
             transport: Transport::Tcp,
+            credential: None,
         },
         client_id: "c".into(),
         user: user.map(Into::into),
