@@ -42,6 +42,8 @@ pub(crate) struct TlsStream {
     sent: usize,
     /// The peer has said that nothing follows.
     ended: bool,
+    /// Something was wrong: rustls is not to be asked again.
+    failed: bool,
 }
 
 impl fmt::Debug for TlsStream {
@@ -65,6 +67,7 @@ impl TlsStream {
             outgoing: Vec::new(),
             sent: 0,
             ended: false,
+            failed: false,
         }
     }
 
@@ -104,7 +107,7 @@ impl TlsStream {
         buffer: &mut [u8],
         deliver: &mut dyn FnMut(&mut [u8]),
     ) -> io::Result<(usize, bool)> {
-        if self.ended {
+        if self.ended || self.failed {
             return Ok((0, false));
         }
         let room = buffer.len() - PLAIN_ROOM;
@@ -138,8 +141,7 @@ impl TlsStream {
         plain: &mut [u8],
         deliver: &mut dyn FnMut(&mut [u8]),
     ) -> io::Result<()> {
-        let mut at = 0;
-        let mut failure = None;
+        let (mut at, mut failure) = (0, None);
         loop {
             let UnbufferedStatus {
                 mut discard, state, ..
@@ -162,12 +164,14 @@ impl TlsStream {
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
                 Ok(ConnectionState::PeerClosed) => self.ended = true,
                 Ok(_) => more = false,
-                // Once more, for the alert that tells the peer.
-                Err(error) if failure.is_none() => failure = Some(error),
-                Err(_) => more = false,
+                Err(error) => {
+                    self.failed = true;
+                    failure = Some(error);
+                }
             }
             at += discard;
-            if !more {
+            // What is left to be written after an error is the alert that tells the peer.
+            if !more || (self.failed && !self.session.wants_write()) {
                 break;
             }
         }
@@ -217,9 +221,10 @@ impl TlsStream {
         room: usize,
         mut say: impl FnMut(&mut WriteTraffic<'_, Data>, &mut [u8]) -> Result<usize, EncryptError>,
     ) -> io::Result<()> {
-        loop {
+        while !self.failed {
             let UnbufferedStatus { discard, state, .. } =
                 self.session.process_tls_records(&mut self.incoming);
+            self.failed = state.is_err();
             let said = match state.map_err(broken)? {
                 ConnectionState::EncodeTlsData(mut data) => {
                     encoded(&mut self.outgoing, 0, |room| data.encode(room)).map_err(broken)?;
@@ -245,6 +250,7 @@ impl TlsStream {
                 return Ok(());
             }
         }
+        Err(io::ErrorKind::BrokenPipe.into())
     }
 
     /// Writes what waits; false where the socket is full.
