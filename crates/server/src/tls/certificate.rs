@@ -96,3 +96,70 @@ pub(super) fn overdue(der: &[u8], now: Duration) -> bool {
     let next = list.and_then(|list| list.tbs_cert_list.next_update);
     next.is_some_and(|next| now > next.to_unix_duration())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertificateParams, DnType, DnValue, KeyPair, SanType};
+
+    fn made(change: impl FnOnce(&mut CertificateParams)) -> Certificate {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        read(params.self_signed(&key).unwrap().der())
+    }
+
+    fn name(value: DnValue) -> Option<String> {
+        let certificate = made(|params| params.distinguished_name.push(DnType::CommonName, value));
+        certificate.common_name.map(String::from)
+    }
+
+    #[test]
+    fn common_names_of_every_kind() {
+        let printable = DnValue::PrintableString("device 7".try_into().unwrap());
+        assert_eq!(name(printable).as_deref(), Some("device 7"));
+        let utf8 = DnValue::Utf8String("Gerät-7".into());
+        assert_eq!(name(utf8).as_deref(), Some("Gerät-7"));
+        let bmp = DnValue::BmpString("Gerät".try_into().unwrap());
+        assert_eq!(name(bmp).as_deref(), Some("Gerät"));
+        let teletex = DnValue::TeletexString("device".try_into().unwrap());
+        assert_eq!(name(teletex).as_deref(), Some("device"));
+    }
+
+    #[test]
+    fn names_that_could_be_mistaken_are_none() {
+        assert_eq!(name(DnValue::Utf8String(String::new())), None);
+        assert_eq!(name(DnValue::Utf8String("a\0b".into())), None);
+        assert_eq!(name(DnValue::Utf8String("a\nb".into())), None);
+        assert_eq!(made(|_| {}).common_name, None);
+    }
+
+    #[test]
+    fn alternative_names_have_their_kind() {
+        let certificate = made(|params| {
+            params.subject_alt_names = vec![
+                SanType::DnsName("device.example".try_into().unwrap()),
+                SanType::IpAddress([192, 0, 2, 7].into()),
+                SanType::Rfc822Name("a@b.example".try_into().unwrap()),
+                SanType::URI("urn:device:7".try_into().unwrap()),
+            ];
+        });
+        let expected = [
+            "DNS:device.example",
+            "IP:192.0.2.7",
+            "email:a@b.example",
+            "URI:urn:device:7",
+        ];
+        let names: Vec<&str> = certificate.alternative_names.iter().map(|n| &**n).collect();
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn what_cannot_be_read_has_its_fingerprint_alone() {
+        let certificate = read(&CertificateDer::from(b"abc".to_vec()));
+        assert_eq!(certificate.common_name, None);
+        // FIPS 180-2, B.1.
+        assert_eq!(certificate.fingerprint[..4], [0xba, 0x78, 0x16, 0xbf]);
+    }
+}
