@@ -11,7 +11,7 @@ use crate::proxy_protocol::{Header, Reader, Step};
 use broker::auth::{Credential, Peer};
 use mio::Token;
 use slab::Slab;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,6 +20,8 @@ use std::sync::Arc;
 pub(super) const HANDSHAKE_BITS: usize = LINGER_BIT | LINGER_BIT >> 1;
 /// What a handshake may take; certificates are the largest part of one.
 const MAX_HANDSHAKE_BYTES: usize = 128 << 10;
+/// Handshakes that go on in one turn. Each may cost a signature, and clients that are served wait.
+const MAX_HANDSHAKES_A_TURN: usize = 16;
 /// A read's room for the plaintext of a record that follows the handshake.
 const PLAIN_ROOM: usize = 16 << 10;
 
@@ -34,6 +36,8 @@ struct Entry {
     deadline: u64,
     /// Bytes that it has sent.
     heard: usize,
+    /// It is in the list of those to go on.
+    queued: bool,
 }
 
 enum Stage {
@@ -65,9 +69,26 @@ pub(super) struct Handshakes {
     /// An entry is taken out while it is dealt with.
     entries: Slab<Option<Entry>>,
     deadlines: BTreeSet<(u64, usize)>,
+    /// Those with an event, first come first served.
+    ready: VecDeque<usize>,
 }
 
 impl Handshakes {
+    /// An event is kept until it is this one's turn.
+    pub(super) fn on_event(&mut self, token: Token) {
+        let key = token.0 & !HANDSHAKE_BITS;
+        if let Some(Some(entry)) = self.entries.get_mut(key)
+            && !entry.queued
+        {
+            entry.queued = true;
+            self.ready.push_back(key);
+        }
+    }
+
+    pub(super) fn any_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     pub(super) fn next_deadline(&self) -> Option<u64> {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
@@ -130,6 +151,7 @@ impl ShardThread {
             counted,
             deadline,
             heard: 0,
+            queued: false,
         };
         let token = Token(HANDSHAKE_BITS | key);
         match entry.link.register(self.poll.registry(), token) {
@@ -140,23 +162,34 @@ impl ShardThread {
         }
     }
 
-    pub(super) fn on_handshake_event(&mut self, token: Token) {
-        let Some(mut entry) = self.handshakes.take(token.0 & !HANDSHAKE_BITS) else {
-            return;
-        };
+    /// Lets some of the handshakes that have something to read go on.
+    pub(super) fn shake_ready(&mut self) {
         let mut buffer = std::mem::take(&mut self.scratch);
-        loop {
-            let next = match entry.stage {
-                Stage::Proxy(_) => self.read_header(entry, &mut buffer),
-                Stage::Tls => self.read_tls(entry, &mut buffer),
+        for _ in 0..MAX_HANDSHAKES_A_TURN {
+            let Some(key) = self.handshakes.ready.pop_front() else {
+                break;
             };
-            match next {
-                Next::Again(again) => entry = again,
-                Next::Wait(entry) => break self.handshakes.put_back(entry),
-                Next::Over => break,
+            // An event may be older than what now has its place; a read that brings nothing is no harm.
+            if let Some(mut entry) = self.handshakes.take(key) {
+                entry.queued = false;
+                self.shake(entry, &mut buffer);
             }
         }
         self.scratch = buffer;
+    }
+
+    fn shake(&mut self, mut entry: Entry, buffer: &mut [u8]) {
+        loop {
+            let next = match entry.stage {
+                Stage::Proxy(_) => self.read_header(entry, buffer),
+                Stage::Tls => self.read_tls(entry, buffer),
+            };
+            match next {
+                Next::Again(again) => entry = again,
+                Next::Wait(entry) => return self.handshakes.put_back(entry),
+                Next::Over => return,
+            }
+        }
     }
 
     fn read_header(&mut self, mut entry: Entry, buffer: &mut [u8]) -> Next {

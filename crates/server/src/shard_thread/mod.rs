@@ -141,6 +141,7 @@ impl ShardThread {
                 self.on_event(event);
             }
             self.read_ready();
+            self.shake_ready();
             self.take_replies();
             self.expire();
             self.end_turns();
@@ -151,7 +152,8 @@ impl ShardThread {
 
     /// How long the poll may wait.
     fn wait(&mut self) -> Option<Duration> {
-        if !self.ready.is_empty() || !self.writable.is_empty() || self.told {
+        let ready = !self.ready.is_empty() || self.handshakes.any_ready();
+        if ready || !self.writable.is_empty() || self.told {
             return Some(Duration::ZERO);
         }
         let closing = self.closing.front().map(|(deadline, _)| *deadline);

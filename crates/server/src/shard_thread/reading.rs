@@ -17,7 +17,7 @@ impl ShardThread {
             return;
         }
         if token.0 & HANDSHAKE_BITS == HANDSHAKE_BITS {
-            return self.on_handshake_event(token);
+            return self.handshakes.on_event(token);
         }
         if token.0 & LINGER_BIT != 0 {
             self.lingering.on_event(token, &mut self.scratch);
