@@ -7,7 +7,7 @@ use server::config::load;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wire::pki::{Authority, Certified, expired};
 use wire::tls::{BOTH, Tls, TlsSite, client, connected, dial, listener, over};
 use wire::*;
@@ -147,6 +147,32 @@ fn revoked_certificates_are_refused_and_resumed_sessions_with_them() {
         before.write_all(PINGREQ).unwrap();
         expect(&mut before, PINGRESP);
     }
+    node.stop().unwrap();
+}
+
+/// A session outlives the certificate that it began with, but is not resumed then.
+#[test]
+fn a_resumed_session_needs_a_certificate_that_is_still_good() {
+    let site = TlsSite::new();
+    let node = site.listen("mqtts", REQUIRED);
+    let brief = site.authority.sign(Some("brief"), &[], 2, |params| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + now + Duration::from_secs(6);
+    });
+    let config = client(&site.authority, Some(&brief), BOTH);
+    let mut before = connected(&node, &config, "before");
+    let mut resumed = false;
+    wait_until("an end of what is resumed", 20, || {
+        let mut stream = dial(&node, 0, &config);
+        let _ = stream.write_all(&connect("after"));
+        let served = stream.read_exact(&mut [0; 4]).is_ok();
+        let kind = stream.conn.handshake_kind();
+        resumed |= served && kind == Some(HandshakeKind::Resumed);
+        !served
+    });
+    assert!(resumed, "as long as it was good");
+    before.write_all(PINGREQ).unwrap();
+    expect(&mut before, PINGRESP);
     node.stop().unwrap();
 }
 
