@@ -157,12 +157,12 @@ fn a_resumed_session_needs_a_certificate_that_is_still_good() {
     let node = site.listen("mqtts", REQUIRED);
     let brief = site.authority.sign(Some("brief"), &[], 2, |params| {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + now + Duration::from_secs(6);
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + now + Duration::from_secs(10);
     });
     let config = client(&site.authority, Some(&brief), BOTH);
     let mut before = connected(&node, &config, "before");
     let mut resumed = false;
-    wait_until("an end of what is resumed", 20, || {
+    wait_until("an end of what is resumed", 40, || {
         let mut stream = dial(&node, 0, &config);
         let _ = stream.write_all(&connect("after"));
         let served = stream.read_exact(&mut [0; 4]).is_ok();
