@@ -130,7 +130,8 @@ class Broker(Address):
         self.urls = [urllib.parse.urlsplit(url) for url in first.split()[1:]]
         port = {url.scheme: url.port for url in reversed(self.urls)}
         path = next((url.path for url in self.urls if url.scheme == "ws"), "/mqtt")
-        super().__init__("127.0.0.1", port["mqtt"], port.get("ws", 0), path)
+        self.port_of = port
+        super().__init__("127.0.0.1", port.get("mqtt", 0), port.get("ws", 0), path)
 
     def log(self):
         with open(self.log_path, errors="replace") as f:

@@ -5,10 +5,10 @@
 
 use crate::admission::Admission;
 use crate::clock::Clock;
+use crate::entrance::Entrances;
 use crate::inbox::Inbox;
 use crate::log_thread::LogInbox;
 use crate::login::LoginDesk;
-use crate::websocket::Upgrade;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
@@ -29,8 +29,7 @@ pub(crate) struct Wiring {
     pub(crate) log: LogInbox,
     pub(crate) desk: LoginDesk,
     pub(crate) admission: Admission,
-    /// By the number of the listener; `None` where it speaks plain MQTT.
-    pub(crate) upgrades: Vec<Option<Arc<Upgrade>>>,
+    pub(crate) entrances: Entrances,
     pub(crate) events: SyncSender<Event>,
 }
 

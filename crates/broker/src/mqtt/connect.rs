@@ -94,7 +94,7 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        let peer = conn.peer;
+        let peer = conn.peer.clone();
         // First of all: a refusal as well must not be larger than the client takes.
         conn.state = State::Authenticating(Box::new(connecting(connect)));
         if let Some(redirect) = self.settings.mqtt.redirect.clone() {
@@ -214,7 +214,7 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        let peer = conn.peer;
+        let peer = conn.peer.clone();
         let State::Authenticating(connecting) = &mut conn.state else {
             return;
         };
@@ -309,6 +309,23 @@ impl Shard {
         self.refuse_silently(id, why);
     }
 
+    /// A layer below could not come to terms with the peer (`why` is for the log). Frees the id.
+    pub fn on_unfit(&mut self, id: ConnId, why: &str, now: Now) {
+        let fresh = self
+            .conns
+            .get(id)
+            .filter(|c| matches!(c.state, State::Fresh));
+        if let Some(conn) = fresh {
+            self.stats.refused += 1;
+            self.out.events.push(LogEvent::Refused {
+                client: None,
+                peer: conn.peer.clone(),
+                why: why.into(),
+            });
+        }
+        self.on_closed(id, why, now);
+    }
+
     /// Close without a word: what came was not MQTT, or its version has no word for it.
     pub(super) fn refuse_silently(&mut self, id: ConnId, why: &str) {
         let Some(conn) = self.conns.get(id) else {
@@ -321,7 +338,7 @@ impl Shard {
         self.stats.refused += 1;
         self.out.events.push(LogEvent::Refused {
             client,
-            peer: conn.peer,
+            peer: conn.peer.clone(),
             why: why.into(),
         });
         self.start_closing(id);

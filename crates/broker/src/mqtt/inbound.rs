@@ -1,5 +1,6 @@
 //! Bytes from a client: cut into packets, admitted, handed to whoever deals with their kind.
 
+use super::stranger;
 use crate::conn::{ConnId, State};
 use crate::shard::Shard;
 use crate::time::Now;
@@ -101,7 +102,7 @@ impl Shard {
             let Some(first) = rest.first() else { return at };
             if version.is_none() && *first != CONNECT {
                 // [MQTT-3.1.0-1]
-                self.refuse_silently(id, "the first packet is not a CONNECT");
+                self.refuse_silently(id, stranger::why(rest));
                 return bytes.len();
             }
             let (first, body, len) = match mqtt_codec::frame(rest, max) {

@@ -173,7 +173,7 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        let peer = conn.peer;
+        let peer = conn.peer.clone();
         let Some(online) = conn.online_mut() else {
             return;
         };
