@@ -44,11 +44,15 @@ impl Latencies {
     }
 
     pub(crate) fn at(&self, quantile: f64) -> u64 {
+        if self.count() == 0 {
+            return 0;
+        }
         self.0.value_at_quantile(quantile)
     }
 
     pub(crate) fn max(&self) -> u64 {
-        self.0.max()
+        // An empty histogram would name the end of its first bucket.
+        if self.count() == 0 { 0 } else { self.0.max() }
     }
 
     pub(crate) fn mean(&self) -> f64 {
@@ -91,7 +95,10 @@ mod tests {
         assert!(near(latencies.max(), 10_000.0));
         assert!(near(latencies.mean() as u64, 5000.0));
         let curve = latencies.curve();
-        assert!(curve.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1), "{curve:?}");
+        assert!(
+            curve.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1),
+            "{curve:?}"
+        );
         assert!(curve.last().unwrap().0 > 0.999);
         let mut sum = Latencies::new();
         sum.add(&latencies);

@@ -62,8 +62,7 @@ pub(crate) fn subscribe(
     filters: &[(&str, SubOptions)],
 ) -> Result<(), BenchError> {
     let mut scratch = Vec::new();
-    let packet =
-        Subscribe::build(id, Properties::EMPTY, filters, &mut scratch).map_err(refused)?;
+    let packet = Subscribe::build(id, Properties::EMPTY, filters, &mut scratch).map_err(refused)?;
     mqtt_codec::encode(&Packet::Subscribe(packet), version, out).map_err(refused)
 }
 

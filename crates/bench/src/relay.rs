@@ -74,7 +74,13 @@ pub(crate) fn run(
         binds: Vec::new(),
         ..target.clone()
     };
-    load::run_on(plan, &target, &Watched::Thread(relay.cpu.clone()), stage, true)
+    load::run_on(
+        plan,
+        &target,
+        &Watched::Thread(relay.cpu.clone()),
+        stage,
+        true,
+    )
 }
 
 /// A running relay; its thread ends with it.
@@ -91,7 +97,10 @@ impl Relay {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
             .map_err(BenchError::io(failed))?;
         let address = listener.local_addr().map_err(BenchError::io(failed))?;
-        let (cpu, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let (cpu, stop) = (
+            Arc::new(AtomicU64::new(0)),
+            Arc::new(AtomicBool::new(false)),
+        );
         let (own_cpu, own_stop) = (cpu.clone(), stop.clone());
         let thread = std::thread::Builder::new()
             .name("relay".into())
@@ -338,4 +347,3 @@ fn frames(bytes: &[u8]) -> usize {
     }
     at
 }
-

@@ -2,11 +2,11 @@
 //!
 //! Holds no connection.
 
+use crate::BenchError;
 use crate::net::carrier::Carrier;
 use crate::net::clock::Clock;
 use crate::net::dial::Dial;
 use crate::packets::{self, Keeping};
-use crate::BenchError;
 use mqtt_codec::Version;
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -57,7 +57,10 @@ fn a_shared_topic_delivers_each_message_to_one_member() {
         let mut plan = plan(3, 5, 1, qos);
         plan.topology.shared = true;
         plan.threads = 2;
-        let report = good(&Plan::Load(plan), &target_at(site::address(&node, 0), Version::V5));
+        let report = good(
+            &Plan::Load(plan),
+            &target_at(site::address(&node, 0), Version::V5),
+        );
         assert_eq!(count(&report, "delivered"), 2000);
     }
     node.stop().unwrap();
@@ -70,7 +73,10 @@ fn persistent_sessions_are_gone_afterwards() {
     for version in [Version::V311, Version::V5, Version::V311] {
         let mut plan = plan(1, 2, 1, 1);
         plan.persistent = true;
-        good(&Plan::Load(plan), &target_at(site::address(&node, 0), version));
+        good(
+            &Plan::Load(plan),
+            &target_at(site::address(&node, 0), version),
+        );
     }
     node.stop().unwrap();
 }
@@ -155,7 +161,10 @@ fn a_broker_that_is_not_there_or_refuses() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = gone.local_addr().unwrap();
     drop(gone);
-    let said = site::run(&Plan::Load(plan(1, 1, 1, 0)), &target_at(address, Version::V311));
+    let said = site::run(
+        &Plan::Load(plan(1, 1, 1, 0)),
+        &target_at(address, Version::V311),
+    );
     let said = said.unwrap_err().to_string();
     assert!(said.contains("is the broker running"), "{said}");
     let node = node(&[]);

@@ -83,7 +83,10 @@ mod tests {
     #[test]
     fn ids_come_back_when_they_are_free() {
         let mut ids = InFlight::new(2);
-        assert_eq!((ids.take(), ids.take(), ids.take()), (Some(1), Some(2), None));
+        assert_eq!(
+            (ids.take(), ids.take(), ids.take()),
+            (Some(1), Some(2), None)
+        );
         assert!(ids.is_full());
         assert_eq!(ids.ack(AckKind::Puback, 2, false), Step::Done);
         assert_eq!(ids.ack(AckKind::Puback, 2, false), Step::Unexpected);

@@ -13,13 +13,13 @@ mod subscriber;
 mod summary;
 mod worker;
 
-pub(crate) use conductor::{run, run_on};
-pub(crate) use inflight::{InFlight, Step};
-pub(crate) use subscriber::Receiver;
 use crate::stamp::MIN_PAYLOAD;
 use crate::{BenchError, Topology};
+pub(crate) use conductor::{run, run_on};
+pub(crate) use inflight::{InFlight, Step};
 use mqtt_codec::QoS;
 use std::time::Duration;
+pub(crate) use subscriber::Receiver;
 
 /// How a run decides when the next message goes.
 #[derive(Clone, Copy, Debug, PartialEq)]

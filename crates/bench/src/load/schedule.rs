@@ -59,7 +59,10 @@ mod tests {
             for now in (0..3 * SECOND).step_by(7_777_777) {
                 let due = schedule.due(now);
                 assert!(schedule.intended(due) > now, "{rate} {now}");
-                assert!(due == 0 || schedule.intended(due - 1) <= now, "{rate} {now}");
+                assert!(
+                    due == 0 || schedule.intended(due - 1) <= now,
+                    "{rate} {now}"
+                );
             }
         }
     }

@@ -25,6 +25,8 @@ use std::time::Duration;
 const OPENING_AT_MOST: usize = 100;
 /// How often a thread looks at the phase, whatever happens.
 const LOOK: Duration = Duration::from_millis(100);
+/// The same where others wait to hear that all is done.
+const LOOK_AT_END: Duration = Duration::from_millis(10);
 /// How often a thread's own CPU is read.
 const CPU_EVERY: u64 = SECOND / 100;
 /// How often recent latencies are handed over.
@@ -249,7 +251,11 @@ impl<'a> Worker<'a> {
             }
             hub.set_alarm(at)?;
         }
-        Ok(LOOK)
+        let near_the_end = match self.phase {
+            Phase::Measure => matches!(self.shared.plan.span, Span::Messages(_)),
+            phase => phase >= Phase::Drain,
+        };
+        Ok(if near_the_end { LOOK_AT_END } else { LOOK })
     }
 
     /// What follows from a turn: marks what is due, sends, tells the others.

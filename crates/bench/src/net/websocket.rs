@@ -131,7 +131,8 @@ impl WebSocketCarrier {
                 }
                 continue;
             }
-            let here = (bytes.len() - from).min(usize::try_from(self.frame.left).unwrap_or(usize::MAX));
+            let here =
+                (bytes.len() - from).min(usize::try_from(self.frame.left).unwrap_or(usize::MAX));
             if self.frame.is_data() {
                 bytes.copy_within(from..from + here, to);
                 to += here;
@@ -225,9 +226,9 @@ fn check_answer(head: &[u8]) -> io::Result<()> {
             status.chars().take(80).collect::<String>()
         )));
     }
-    let accepted = lines.filter_map(|line| line.split_once(':')).any(|(k, v)| {
-        k.trim().eq_ignore_ascii_case("Sec-WebSocket-Accept") && v.trim() == ACCEPT
-    });
+    let accepted = lines
+        .filter_map(|line| line.split_once(':'))
+        .any(|(k, v)| k.trim().eq_ignore_ascii_case("Sec-WebSocket-Accept") && v.trim() == ACCEPT);
     if accepted {
         Ok(())
     } else {

@@ -79,7 +79,11 @@ fn masks_are_undone_by_themselves() {
         let mut bytes = plain.clone();
         apply_mask(&mut bytes, [1, 2, 3, 4]);
         let by_hand = plain.iter().zip([1, 2, 3, 4].iter().cycle());
-        assert!(bytes.iter().eq(by_hand.map(|(b, m)| b ^ m).collect::<Vec<_>>().iter()));
+        assert!(
+            bytes
+                .iter()
+                .eq(by_hand.map(|(b, m)| b ^ m).collect::<Vec<_>>().iter())
+        );
     }
 }
 

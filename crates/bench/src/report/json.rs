@@ -21,7 +21,7 @@ impl Unit {
 pub(crate) fn named(key: &str, unit: Unit) -> String {
     match unit {
         Unit::PerSecond => format!("{}_per_second", key.trim_end_matches("_rate")),
-        Unit::Seconds if key == "seconds" => key.to_owned(),
+        Unit::Seconds if key.ends_with("seconds") => key.to_owned(),
         _ => format!("{key}{}", unit.suffix()),
     }
 }
@@ -39,8 +39,9 @@ impl Table {
     fn to_json(&self) -> Value {
         let row = |row: &Vec<Option<f64>>| {
             let cells = self.columns.iter().zip(row);
-            let cells =
-                cells.map(|((key, _, unit), value)| (named(key, *unit), value.map_or(Value::Null, number)));
+            let cells = cells.map(|((key, _, unit), value)| {
+                (named(key, *unit), value.map_or(Value::Null, number))
+            });
             Value::Object(cells.collect())
         };
         json!({ "title": self.title, "rows": self.rows.iter().map(row).collect::<Vec<_>>() })
@@ -81,7 +82,10 @@ impl Report {
             "faults": self.faults,
         });
         if let Some(latency) = &self.latency {
-            let curve = latency.curve.iter().map(|(quantile, us)| json!([quantile, us]));
+            let curve = latency
+                .curve
+                .iter()
+                .map(|(quantile, us)| json!([quantile, us]));
             out["latency"] = json!({
                 "count": latency.count,
                 "quantiles_us": curve.collect::<Vec<_>>(),

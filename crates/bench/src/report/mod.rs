@@ -2,12 +2,15 @@
 //!
 //! A report is a plain value. Whether a run is good is its `faults`; `notes` say what to read it with.
 
-mod json;
+pub(crate) mod chart;
+mod html;
+pub(crate) mod json;
 pub(crate) mod sampler;
 pub(crate) mod table;
 
 use crate::target::Target;
 
+pub(crate) use html::page;
 pub use sampler::Sample;
 
 /// Of what a value is.

@@ -3,8 +3,8 @@
 #![allow(dead_code)] // each test binary uses its part
 
 use bench::{
-    BenchError, LoadPlan, Login, Loop, Plan, Report, Span, Stage, Target, TcpDial, Topology, Watched,
-    WebSocketDial,
+    BenchError, LoadPlan, Login, Loop, Plan, Report, Span, Stage, Target, TcpDial, Topology,
+    Watched, WebSocketDial,
 };
 use mqtt_codec::Version;
 use server::Node;
