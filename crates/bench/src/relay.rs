@@ -69,7 +69,7 @@ pub(crate) fn run(
         dial: Arc::new(TcpDial {
             address: relay.address,
         }),
-        name: format!("relay on {}", relay.address),
+        name: relay.address.to_string(),
         version: Version::V311,
         binds: Vec::new(),
         ..target.clone()

@@ -77,19 +77,14 @@ fn write_page(
             write!(out, "<p class=\"fault\">{}</p>", escaped(fault))?;
         }
     }
-    for (name, report) in reports {
-        let heading = if name.is_empty() {
-            &report.target
-        } else {
-            *name
-        };
-        let version = escaped(&report.version);
-        write!(
-            out,
-            "<h2>{} <small>{version}</small></h2>",
-            escaped(heading)
-        )?;
-        write_report(out, report)?;
+    match (comparison, reports) {
+        (None, [(_, report)]) => {
+            let (target, version) = (escaped(&report.target), escaped(&report.version));
+            write!(out, "<h2>{target} <small>{version}</small></h2>")?;
+            write_report(out, report)?;
+        }
+        // The table above has the values; what is left is how they came to be.
+        _ => write_charts(out, &compared_charts(reports))?,
     }
     out.push_str("</body></html>\n");
     Ok(())
@@ -124,26 +119,54 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
         write!(out, "<p>{}</p>", escaped(&table.title))?;
         write_table(out, &table.text_rows())?;
     }
-    for chart in charts(report) {
+    write_charts(out, &charts(report))
+}
+
+fn write_charts(out: &mut String, charts: &[Chart]) -> std::fmt::Result {
+    for chart in charts {
         out.push_str(&chart.svg());
     }
     Ok(())
 }
 
+/// The charts of several reports, a line for each.
+fn compared_charts(reports: &[(&str, &Report)]) -> Vec<Chart> {
+    let mut charts: Vec<Chart> = percentiles(reports).into_iter().collect();
+    let lines = |of: &dyn Fn(&Sample) -> Option<f64>| {
+        let line = |(name, report): &(&str, &Report)| Series {
+            name: (*name).into(),
+            points: report.samples.iter().map(|s| (s.at, of(s))).collect(),
+        };
+        reports.iter().map(line).collect::<Vec<_>>()
+    };
+    charts.extend(over_time(
+        "Delivered a second",
+        &rate,
+        lines(&|s| Some(s.delivered)),
+    ));
+    charts.extend(over_time(
+        "Broker CPU, in cores",
+        &|v| format!("{v:.2}"),
+        lines(&|s| s.broker_cpu),
+    ));
+    charts.extend(over_time(
+        "Broker resident memory",
+        &bytes,
+        lines(&|s| s.resident),
+    ));
+    charts
+}
+
 /// The charts that a report has values for.
 fn charts(report: &Report) -> Vec<Chart> {
-    let mut charts: Vec<Chart> = percentiles(report).into_iter().collect();
-    if report.samples.len() < 2 {
-        return charts;
-    }
+    let mut charts: Vec<Chart> = percentiles(&[("latency", report)]).into_iter().collect();
     let line = |name: &str, of: &dyn Fn(&Sample) -> Option<f64>| Series {
         name: name.into(),
         points: report.samples.iter().map(|s| (s.at, of(s))).collect(),
     };
-    let plain = |v: f64| rate(v);
     charts.extend(over_time(
         "Messages a second",
-        &plain,
+        &rate,
         vec![
             line("sent", &|s| Some(s.sent)),
             line("delivered", &|s| Some(s.delivered)),
@@ -185,7 +208,8 @@ fn time_axis(series: &[Series]) -> Axis {
 
 /// A chart over time; none where there is no value. Lines without values are left out.
 fn over_time(title: &str, label: &dyn Fn(f64) -> String, mut series: Vec<Series>) -> Option<Chart> {
-    series.retain(|s| s.points.iter().any(|p| p.1.is_some()));
+    // A single point is no line.
+    series.retain(|s| s.points.iter().filter(|p| p.1.is_some()).count() > 1);
     let max = largest(&series)?;
     Some(Chart {
         title: title.into(),
@@ -205,7 +229,8 @@ fn latency_over_time(report: &Report) -> Option<Chart> {
             .map(|s| (s.at, s.latency.and_then(|l| l.get(index).copied())))
             .collect(),
     };
-    let series = vec![line("p50", 0), line("p99", 1), line("max", 2)];
+    let mut series = vec![line("p50", 0), line("p99", 1), line("max", 2)];
+    series.retain(|s| s.points.iter().filter(|p| p.1.is_some()).count() > 1);
     let values = || {
         series
             .iter()
@@ -222,10 +247,22 @@ fn latency_over_time(report: &Report) -> Option<Chart> {
 }
 
 /// Latency by percentile, with the tail stretched: each step to the right is ten times rarer.
-fn percentiles(report: &Report) -> Option<Chart> {
-    let curve = &report.latency.as_ref()?.curve;
+fn percentiles(reports: &[(&str, &Report)]) -> Option<Chart> {
     let rarity = |quantile: f64| 1.0 / (1.0 - quantile).max(1e-9);
-    let (first, last) = (curve.first()?, curve.last()?);
+    let line = |(name, report): &(&str, &Report)| {
+        let curve = &report.latency.as_ref()?.curve;
+        Some(Series {
+            name: (*name).into(),
+            points: curve
+                .iter()
+                .map(|(q, us)| (rarity(*q), Some(*us)))
+                .collect(),
+        })
+    };
+    let series: Vec<Series> = reports.iter().filter_map(line).collect();
+    let points = || series.iter().flat_map(|s| s.points.iter().copied());
+    let last = points().map(|p| p.0).reduce(f64::max)?;
+    let first = points().filter_map(|p| p.1).reduce(f64::min)?;
     let names = [
         "0",
         "90 %",
@@ -235,7 +272,7 @@ fn percentiles(report: &Report) -> Option<Chart> {
         "99.999 %",
         "99.9999 %",
     ];
-    let mut x = Axis::log(1.0, rarity(last.0), &|_| String::new());
+    let mut x = Axis::log(1.0, last, &|_| String::new());
     for (tick, name) in x.ticks.iter_mut().zip(names) {
         tick.1 = name.into();
     }
@@ -243,14 +280,8 @@ fn percentiles(report: &Report) -> Option<Chart> {
         title: "Latency by percentile (logarithmic)".into(),
         x,
         x_name: "share of messages that were at least as quick".into(),
-        y: Axis::log(first.1, last.1, &short_time),
-        series: vec![Series {
-            name: "latency".into(),
-            points: curve
-                .iter()
-                .map(|(q, us)| (rarity(*q), Some(*us)))
-                .collect(),
-        }],
+        y: Axis::log(first, largest(&series)?, &short_time),
+        series,
     })
 }
 

@@ -68,7 +68,8 @@ fn a_comparison_stands_above_the_charts_of_each() {
     let table = page.find("<table>").unwrap();
     assert!(table < page.find("<svg").unwrap());
     assert!(page.contains("b, round 1: something"));
-    assert_eq!(page.matches("<svg").count(), 10);
+    assert_eq!(page.matches("<svg").count(), 4);
+    assert_eq!(page.matches("<span class=\"s1\">b</span>").count(), 4);
 }
 
 #[test]

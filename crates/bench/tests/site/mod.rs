@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // each test binary uses its part
 
+pub(crate) mod fake_broker;
+
 use bench::{
     BenchError, LoadPlan, Login, Loop, Plan, Report, Span, Stage, Target, TcpDial, Topology,
     Watched, WebSocketDial,
@@ -17,10 +19,13 @@ use std::time::Duration;
 /// A node of two shards on free ports: MQTT first, WebSocket second.
 pub(crate) fn node(set: &[&str]) -> Node {
     let listen = ["mqtt://127.0.0.1:0", "ws://127.0.0.1:0/mqtt"];
-    let mut set: Vec<String> = set.iter().map(|s| (*s).into()).collect();
-    set.push("shards=2".into());
-    set.push("limits.max_queued_messages=\"unlimited\"".into());
-    set.push("limits.max_queued_bytes=\"unlimited\"".into());
+    let lifted = [
+        "shards=2",
+        "limits.max_queued_messages=\"unlimited\"",
+        "limits.max_queued_bytes=\"unlimited\"",
+    ];
+    // What a test asks for comes last, and so holds.
+    let set = lifted.iter().chain(set).map(|s| (*s).to_owned()).collect();
     let sources = Sources {
         listen: listen.map(Into::into).to_vec(),
         set,
