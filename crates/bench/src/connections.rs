@@ -111,10 +111,10 @@ pub(crate) fn run(
     let held = script.mark();
 
     let mut report = Report::new("connections", target);
-    report.setting("count", plan.count);
-    report.setting("at once", plan.at_once);
-    report.setting("keep-alive", format!("{} s", target.keep_alive));
-    report.setting("held for", format!("{} s", plan.hold.as_secs_f64()));
+    report.setting("count", &plan.count);
+    report.setting("at once", &plan.at_once);
+    report.setting("keep-alive", &format!("{} s", target.keep_alive));
+    report.setting("held for", &format!("{} s", plan.hold.as_secs_f64()));
     report.count("connected", "connected", ready);
     report.count("failed", "failed to connect", failed);
     report.count("lost", "lost while held", idle.lost - failed);

@@ -215,9 +215,8 @@ mod tests {
     #[test]
     fn a_group_knows_what_any_member_has_got() {
         let mut group = Group::default();
-        let order = (0..200u64).rev();
-        assert!(order.clone().all(|n| group.take(n)));
-        assert!(order.clone().all(|n| !group.take(n)));
+        assert!((0..200).rev().all(|n| group.take(n)));
+        assert!((0..200).rev().all(|n| !group.take(n)));
         assert_eq!(group.base, 3);
         let far = 64 * (MAX_WORDS as u64 + 10);
         assert!(group.take(far));

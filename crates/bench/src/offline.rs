@@ -97,11 +97,11 @@ pub(crate) fn run(
     make_room(u64::from(plan.sessions) + 1)?;
     let mut script = Script::new(target, watched, stage, plan.payload, plan.patience)?;
     let mut report = Report::new("offline", target);
-    report.setting("sessions", plan.sessions);
-    report.setting("messages each", plan.messages);
-    report.setting("qos", plan.qos);
-    report.setting("payload", format!("{} bytes", plan.payload));
-    report.setting("window", plan.window);
+    report.setting("sessions", &plan.sessions);
+    report.setting("messages each", &plan.messages);
+    report.setting("qos", &plan.qos);
+    report.setting("payload", &format!("{} bytes", plan.payload));
+    report.setting("window", &plan.window);
     let run = script.run;
     let ids = || (0..plan.sessions as usize).map(move |n| run.client_id(target, 's', n));
     let root = run.topic(target, "o");

@@ -111,11 +111,11 @@ pub(crate) fn run(
     make_room(u64::from(plan.readers) + 1)?;
     let mut script = Script::new(target, watched, stage, plan.payload, plan.patience)?;
     let mut report = Report::new("retained", target);
-    report.setting("count", plan.count);
-    report.setting("readers", plan.readers);
-    report.setting("qos", plan.qos);
-    report.setting("payload", format!("{} bytes", plan.payload));
-    report.setting("window", plan.window);
+    report.setting("count", &plan.count);
+    report.setting("readers", &plan.readers);
+    report.setting("qos", &plan.qos);
+    report.setting("payload", &format!("{} bytes", plan.payload));
+    report.setting("window", &plan.window);
     let root = script.run.topic(target, "r");
     store(plan, &mut script, &mut report, qos, &root)?;
     if plan.readers > 0 && !script.stopped() {

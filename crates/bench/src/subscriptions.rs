@@ -191,19 +191,24 @@ pub(crate) fn run(
         ]);
         have = *step;
     }
-    let mut report = Report::new("subscriptions", target);
-    report.setting("patterns", format!("{:?}", plan.kind).to_lowercase());
-    report.setting("sessions", plan.sessions);
-    report.setting("payload", format!("{} bytes", plan.payload));
-    report.setting("window", plan.window);
-    report.setting("publishes at each step", plan.publishes);
-    report.count("subscriptions", "subscriptions", have);
-    let tally = crowd.taker.tally;
-    report.count("delivered", "delivered", tally.delivered);
-    report.faults = tally.faults(0);
+    let mut report = account(plan, target, have, &crowd.taker.tally);
     report.tables.push(table);
     script.finish(&mut report);
     Ok(report)
+}
+
+fn account(plan: &SubscriptionsPlan, target: &Target, have: u64, tally: &Tally) -> Report {
+    let mut report = Report::new("subscriptions", target);
+    report.setting("patterns", &format!("{:?}", plan.kind).to_lowercase());
+    report.setting("sessions", &plan.sessions);
+    report.setting("payload", &format!("{} bytes", plan.payload));
+    report.setting("window", &plan.window);
+    report.setting("publishes at each step", &plan.publishes);
+    report.count("subscriptions", "subscriptions", have);
+    report.count("delivered", "delivered", tally.delivered);
+    report.count("lost", "lost", tally.lost());
+    report.faults = tally.faults(0);
+    report
 }
 
 fn columns() -> Vec<(String, String, Unit)> {

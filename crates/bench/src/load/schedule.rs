@@ -56,13 +56,10 @@ mod tests {
     fn what_is_due_and_when_agree() {
         for rate in [0.5, 1.0, 3.0, 999.7, 1_000_000.0] {
             let schedule = Schedule::new(77, rate);
-            for now in (0..3 * SECOND).step_by(7_777_777) {
-                let due = schedule.due(now);
-                assert!(schedule.intended(due) > now, "{rate} {now}");
-                assert!(
-                    due == 0 || schedule.intended(due - 1) <= now,
-                    "{rate} {now}"
-                );
+            for at in (0..3 * SECOND).step_by(7_777_777) {
+                let due = schedule.due(at);
+                assert!(schedule.intended(due) > at, "{rate} {at}");
+                assert!(due == 0 || schedule.intended(due - 1) <= at, "{rate} {at}");
             }
         }
     }

@@ -172,20 +172,20 @@ fn settings(plan: &LoadPlan, report: &mut Report) {
     let shared = if t.shared { ", shared" } else { "" };
     report.setting(
         "topology",
-        format!(
+        &format!(
             "{} → {}, topics: {}{shared}",
             t.publishers, t.subscribers, t.topics
         ),
     );
-    report.setting("qos", plan.qos);
-    report.setting("payload", format!("{} bytes", plan.payload));
+    report.setting("qos", &plan.qos);
+    report.setting("payload", &format!("{} bytes", plan.payload));
     match plan.pacing {
-        Loop::Closed => report.setting("window", plan.window),
-        Loop::Open { rate } => report.setting("rate", format!("{rate} a second")),
+        Loop::Closed => report.setting("window", &plan.window),
+        Loop::Open { rate } => report.setting("rate", &format!("{rate} a second")),
     }
-    report.setting("warm-up", format!("{} s", plan.warmup.as_secs_f64()));
+    report.setting("warm-up", &format!("{} s", plan.warmup.as_secs_f64()));
     if plan.persistent {
-        report.setting("sessions", "persistent");
+        report.setting("sessions", &"persistent");
     }
-    report.setting("threads", plan.threads);
+    report.setting("threads", &plan.threads);
 }

@@ -102,7 +102,7 @@ impl Report {
         }
     }
 
-    pub(crate) fn setting(&mut self, name: &str, value: impl ToString) {
+    pub(crate) fn setting(&mut self, name: &str, value: &impl ToString) {
         self.settings.push((name.into(), value.to_string()));
     }
 

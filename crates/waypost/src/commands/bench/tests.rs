@@ -54,11 +54,11 @@ fn shapes() {
 
 #[test]
 fn windows_sizes_and_spans() {
-    let Ok(Plan::Load(plan)) = plan("throughput --qos 1 --payload 16KiB --messages 5") else {
+    let Ok(Plan::Load(load)) = plan("throughput --qos 1 --payload 16KiB --messages 5") else {
         panic!()
     };
-    assert_eq!((plan.window, plan.payload), (100, 16_384));
-    assert_eq!(plan.span, bench::Span::Messages(5));
+    assert_eq!((load.window, load.payload), (100, 16_384));
+    assert_eq!(load.span, bench::Span::Messages(5));
     for words in [
         "throughput --payload big",
         "throughput --seconds -1",
@@ -70,6 +70,6 @@ fn windows_sizes_and_spans() {
         "subscriptions --steps 1,x",
         "latency --qos 3",
     ] {
-        assert!(super::tests::plan(words).is_err(), "{words}");
+        assert!(plan(words).is_err(), "{words}");
     }
 }
