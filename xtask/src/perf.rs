@@ -94,9 +94,9 @@ fn waypost(binary: &Path, workload: &Workload) -> String {
 
 fn mosquitto(workload: &Workload) -> String {
     let listener: &[&str] = if workload.web_socket {
-        // 2.0.11 ends where WebSocket is all it is to listen on, so it has a socket in its folder besides.
+        // 2.0.11 ends where WebSocket is all it is to listen on, so it has a socket in a folder besides.
         &[
-            "listener 0 {dir}/socket",
+            "listener 0 {dir}/run/socket",
             "listener {port} 127.0.0.1",
             "protocol websockets",
         ]
@@ -112,7 +112,9 @@ fn mosquitto(workload: &Workload) -> String {
     let lines = listener.iter().chain(&others);
     let config: String = lines.map(|line| format!(" '{line}'")).collect();
     format!(
-        "printf '%s\\n'{config} > {{dir}}/mosquitto.conf; exec /usr/sbin/mosquitto -c {{dir}}/mosquitto.conf"
+        // Started by root it becomes another user, who needs a folder to write in.
+        "mkdir -m 777 {{dir}}/run; printf '%s\\n'{config} > {{dir}}/mosquitto.conf; \
+         exec /usr/sbin/mosquitto -c {{dir}}/mosquitto.conf"
     )
 }
 
