@@ -30,12 +30,19 @@ fn faults(report: &Report) -> String {
 }
 
 #[test]
-fn a_broker_that_does_nothing_wrong() {
+fn counts_are_those_of_the_broker() {
     for qos in 0..=2 {
         for version in [Version::V311, Version::V5] {
-            let report = under(Wrong::Nothing, load(qos), version);
-            assert_eq!(faults(&report), "", "QoS {qos}");
-            assert_eq!(count(&report, "delivered"), 1000);
+            let broker = FakeBroker::start(Wrong::Nothing);
+            let mut load = load(qos);
+            load.span = Span::For(Duration::from_millis(100));
+            load.warmup = Duration::from_millis(50);
+            let target = target_at(broker.address, version);
+            let report = site::good(&Plan::Load(load), &target);
+            let sent = count(&report, "sent_in_all");
+            let delivered = count(&report, "delivered_in_all");
+            assert_eq!(broker.counts(), (sent, delivered), "QoS {qos}");
+            assert!(sent > 0 && delivered == 2 * sent, "{sent} {delivered}");
         }
     }
 }

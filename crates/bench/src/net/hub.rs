@@ -47,17 +47,26 @@ pub(crate) trait Handler {
     fn lost(&mut self, who: usize, why: &io::Error) -> Result<(), BenchError>;
 }
 
+/// What all connections of a hub have in common.
+struct Common {
+    /// Begun, and neither accepted nor lost.
+    opening: usize,
+    /// Seconds: what the CONNECTs say, or the least that the server wants.
+    keep_alive: u16,
+    /// The largest packet that can come in.
+    packet: usize,
+}
+
 pub(crate) struct Hub {
     poll: Poll,
     events: Option<Events>,
     clients: Vec<Client>,
     scratch: Vec<u8>,
     clock: Clock,
-    opening: usize,
+    common: Common,
     /// Clients whose socket may hold more than was read.
     unread: Vec<usize>,
     alarm: OwnedFd,
-    keep_alive: u16,
     /// The client that is pinged next, and when.
     ping_cursor: usize,
     ping_at: u64,
@@ -84,10 +93,13 @@ impl Hub {
                 clients: Vec::new(),
                 scratch: vec![0; SCRATCH.max(2 * packet)],
                 clock,
-                opening: 0,
+                common: Common {
+                    opening: 0,
+                    keep_alive,
+                    packet: SCRATCH.max(2 * packet),
+                },
                 unread: Vec::new(),
                 alarm,
-                keep_alive,
                 ping_cursor: 0,
                 ping_at: 0,
                 woken: false,
@@ -121,13 +133,13 @@ impl Hub {
         let begun = self.clock.now();
         self.clients
             .push(Client::new(carrier, version, hello, begun));
-        self.opening += 1;
+        self.common.opening += 1;
         Ok(who)
     }
 
     /// Connections that are begun and neither accepted nor lost.
     pub(crate) fn opening(&self) -> usize {
-        self.opening
+        self.common.opening
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -251,7 +263,7 @@ impl Hub {
             clients,
             scratch,
             clock,
-            opening,
+            common,
             unread,
             ..
         } = self;
@@ -278,9 +290,8 @@ impl Hub {
             };
             let emptied = n < room && carrier.short_read_is_all();
             let now = clock.now();
-            let limit = scratch.len();
             let bytes = &scratch[..kept + n];
-            let used = take_packets(who, client, bytes, limit, now, opening, handler)?;
+            let used = take_packets(who, client, bytes, now, common, handler)?;
             client.rest.extend_from_slice(&bytes[used..]);
             if emptied {
                 return Ok(());
@@ -308,7 +319,7 @@ impl Hub {
             return false;
         };
         if matches!(client.state, State::Opening | State::Greeting) {
-            self.opening = self.opening.saturating_sub(1);
+            self.common.opening = self.common.opening.saturating_sub(1);
         }
         client.state = State::Closed;
         client.shrink();
@@ -331,11 +342,11 @@ impl Hub {
 
     /// Each client is pinged a little oftener than its keep-alive asks for, spread evenly over time.
     fn ping<H: Handler>(&mut self, handler: &mut H) -> Result<(), BenchError> {
-        if self.keep_alive == 0 || self.clients.is_empty() {
+        if self.common.keep_alive == 0 || self.clients.is_empty() {
             return Ok(());
         }
         let now = self.clock.now();
-        let round = u64::from(self.keep_alive) * SECOND * 7 / 10;
+        let round = u64::from(self.common.keep_alive) * SECOND * 7 / 10;
         let step = round / self.clients.len() as u64;
         if self.ping_at == 0 {
             self.ping_at = now + step;
@@ -412,14 +423,13 @@ fn wrong(e: DecodeError) -> Served {
     Served::Lost(io::Error::new(ErrorKind::InvalidData, what))
 }
 
-/// Takes the whole packets of `bytes`, none of them larger than `limit`; how many bytes those are.
+/// Takes the whole packets of `bytes`, if none is too large; how many bytes those are.
 fn take_packets<H: Handler>(
     who: usize,
     client: &mut Client,
     bytes: &[u8],
-    limit: usize,
     now: u64,
-    opening: &mut usize,
+    common: &mut Common,
     handler: &mut H,
 ) -> Result<usize, Served> {
     let mut at = 0;
@@ -427,7 +437,7 @@ fn take_packets<H: Handler>(
         let framed = mqtt_codec::frame(&bytes[at..], u32::MAX).map_err(wrong)?;
         let (first, body, len) = match framed {
             Framed::Packet { first, body, len } => (first, body, len),
-            Framed::Incomplete { need } if need > limit => {
+            Framed::Incomplete { need } if need > common.packet => {
                 let what = format!("the broker sent a packet of {need} bytes");
                 return Err(Served::Lost(closed(what)));
             }
@@ -442,7 +452,13 @@ fn take_packets<H: Handler>(
                     return Err(Served::Lost(closed(reason)));
                 }
                 client.welcome(connack);
-                *opening = opening.saturating_sub(1);
+                common.opening = common.opening.saturating_sub(1);
+                if let Some(keep_alive) = connack.props.server_keep_alive() {
+                    common.keep_alive = match common.keep_alive {
+                        0 => keep_alive,
+                        ours => ours.min(keep_alive),
+                    };
+                }
                 handler.ready(who, client, now)?;
             }
             Packet::Pingresp => client.pinged = false,

@@ -27,11 +27,13 @@ pub(crate) enum Wrong {
 
 pub(crate) struct FakeBroker {
     pub(crate) address: SocketAddr,
+    state: Arc<Mutex<State>>,
 }
 
 struct State {
     wrong: Wrong,
     count: u64,
+    delivered: u64,
     /// Subscribers, with their quality and the packet id of their last message.
     subscribers: Vec<(TcpStream, QoS, u16)>,
     held: Option<(String, Vec<u8>)>,
@@ -46,10 +48,12 @@ impl FakeBroker {
         let state = Arc::new(Mutex::new(State {
             wrong,
             count: 0,
+            delivered: 0,
             subscribers: Vec::new(),
             held: None,
             never,
         }));
+        let shared = state.clone();
         std::thread::spawn(move || {
             let _keep = keep;
             for stream in listener.incoming().map_while(Result::ok) {
@@ -57,7 +61,16 @@ impl FakeBroker {
                 std::thread::spawn(move || serve(stream, &state));
             }
         });
-        FakeBroker { address }
+        FakeBroker {
+            address,
+            state: shared,
+        }
+    }
+
+    /// What it has been sent, and what it has sent: its own account.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let state = self.state.lock().unwrap();
+        (state.count, state.delivered)
     }
 }
 
@@ -183,6 +196,7 @@ impl State {
 
     fn deliver(&mut self, version: Version, topic: &str, payload: &[u8]) -> Option<()> {
         for (stream, qos, last) in &mut self.subscribers {
+            self.delivered += 1;
             *last = *last % 60_000 + 1;
             let publish = Publish {
                 dup: false,
