@@ -65,10 +65,19 @@ impl Target {
                 source: std::io::Error::from(why.kind()),
             };
         }
+        // How a closed connection shows depends on which side was about to write.
+        let closed = matches!(
+            why.kind(),
+            std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe
+        );
         BenchError::Connection {
             client: client.to_owned(),
             target: self.name.clone(),
-            what: why.to_string(),
+            what: if closed {
+                format!("the broker closed the connection: {why}")
+            } else {
+                why.to_string()
+            },
         }
     }
 }

@@ -104,13 +104,17 @@ fn a_span_of_time_and_a_warm_up() {
     let node = node(&[]);
     let mut plan = plan(1, 1, 1, 0);
     plan.span = Span::For(Duration::from_millis(200));
-    plan.warmup = Duration::from_millis(100);
-    let report = good(&Plan::Load(plan), &target(&node));
-    assert!(count(&report, "sent_in_all") > count(&report, "sent"));
-    assert_eq!(
-        count(&report, "sent_in_all"),
-        count(&report, "delivered_in_all")
-    );
+    // On a busy machine a short warm-up may be over before anything was sent.
+    let mut warmups = (0..8).map(|n| Duration::from_millis(50 << n));
+    let report = loop {
+        plan.warmup = warmups.next().expect("a warm-up sends something");
+        let report = good(&Plan::Load(plan.clone()), &target(&node));
+        let all = count(&report, "sent_in_all");
+        assert_eq!(all, count(&report, "delivered_in_all"));
+        if all > count(&report, "sent") {
+            break report;
+        }
+    };
     assert!(report.value("broker_cpu").is_some());
     assert!(report.value("broker_resident").unwrap() > 0.0);
     node.stop().unwrap();

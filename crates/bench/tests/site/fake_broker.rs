@@ -2,7 +2,8 @@
 //! MQTT 3.1.1 and 5, every quality, one topic for everybody.
 
 use mqtt_codec::{
-    Ack, Connack, Framed, Packet, Properties, Publish, QoS, ReasonCode, Suback, Version,
+    Ack, Connack, Framed, Packet, Properties, PropertiesBuf, Property, Publish, QoS, ReasonCode,
+    Suback, Version,
 };
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -16,6 +17,8 @@ pub(crate) enum Wrong {
     Nothing,
     Lose(u64),
     Repeat(u64),
+    /// It comes again with its packet id, as QoS 1 and 2 have it where an answer was late. No fault at QoS 2.
+    Resend(u64),
     /// It comes after the one behind it.
     Swap(u64),
     /// A byte is cut off its payload.
@@ -24,6 +27,9 @@ pub(crate) enum Wrong {
     HangUp(u64),
     Stall(u64, Duration),
 }
+
+/// Messages that it takes of an MQTT 5 publisher before it has answered.
+const RECEIVE_MAXIMUM: u16 = 10;
 
 pub(crate) struct FakeBroker {
     pub(crate) address: SocketAddr,
@@ -111,10 +117,12 @@ fn answer(
     let props = Properties::EMPTY;
     match packet {
         Packet::Connect(_) => {
+            let mut props = PropertiesBuf::new();
+            props.push(Property::ReceiveMaximum(RECEIVE_MAXIMUM));
             let connack = Connack {
                 session_present: false,
                 code: 0,
-                props,
+                props: props.as_props(),
             };
             send(stream, version, &Packet::Connack(connack))
         }
@@ -180,6 +188,12 @@ impl State {
                 let _ = self.never.recv_timeout(length);
             }
             Wrong::Repeat(at) if at == n => self.deliver(version, topic, whole)?,
+            Wrong::Resend(at) if at == n => {
+                self.deliver(version, topic, whole)?;
+                for (_, _, last) in &mut self.subscribers {
+                    *last -= 1;
+                }
+            }
             _ => {}
         }
         let payload = if self.wrong == Wrong::Maim(n) {
