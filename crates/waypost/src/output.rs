@@ -65,9 +65,11 @@ impl Progress {
         let mut err = io::stderr().lock();
         // Nobody may be listening any more.
         let _ = if self.terminal {
-            let width = rustix::termios::tcgetwinsize(&err).map_or(80, |size| size.ws_col);
+            let width = rustix::termios::tcgetwinsize(&err).map_or(0, |size| size.ws_col);
+            // Some terminals do not say.
+            let width = if width == 0 { 80 } else { width };
             // A line that wraps could not be rewritten.
-            let fits: String = line.chars().take(usize::from(width.max(2)) - 1).collect();
+            let fits: String = line.chars().take(usize::from(width) - 1).collect();
             write!(err, "\r\u{1b}[2K{fits}").and_then(|()| err.flush())
         } else {
             writeln!(err, "{line}")
