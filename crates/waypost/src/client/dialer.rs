@@ -19,6 +19,7 @@ use std::time::Duration;
 /// How long a server may take to accept a connection, and to shake hands.
 pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
 
+#[derive(Clone)]
 pub(crate) struct Dialer {
     target: Target,
     /// The target in words, for errors.
@@ -68,6 +69,14 @@ impl Dialer {
                 Version::V311 | Version::V5 => "mqtt",
             },
         })
+    }
+
+    /// The same, with connections from `bind`.
+    pub(crate) fn bound_to(&self, bind: Option<IpAddr>) -> Dialer {
+        Dialer {
+            bind,
+            ..self.clone()
+        }
     }
 
     pub(super) fn target(&self) -> &Target {

@@ -8,7 +8,7 @@ use super::tls::Tls;
 use crate::client::{
     ConnectOptions, Dialer, Driver, Event, Property, PropertyPlace, Scheme, Target,
 };
-use crate::client::{Version, Wake, Will, default_port, reason_name};
+use crate::client::{Version, Wake, Will, reason_name};
 use crate::failure::Failure;
 use crate::output;
 use clap::{ArgAction, Args};
@@ -16,8 +16,6 @@ use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 
 const NEVER: u32 = u32::MAX;
-/// The port where TLS is spoken without being asked for.
-const TLS_PORT: u16 = 8883;
 
 /// Options of a connection.
 #[derive(Debug, Args)]
@@ -275,28 +273,12 @@ impl Connection {
                 path: path.clone(),
             };
         }
-        let scheme = match self.port {
-            Some(TLS_PORT) => Scheme::Tls,
-            _ if self.tls.is_wanted() => Scheme::Tls,
-            _ => Scheme::Tcp,
-        };
-        let host = self.host.trim_start_matches('[').trim_end_matches(']');
-        Target {
-            scheme,
-            host: host.to_owned(),
-            port: self.port.unwrap_or(default_port(scheme)),
-            path: String::new(),
-        }
+        self.tls.target(&self.host, self.port)
     }
 
     /// Looks for options that the way to `target` has no use for.
     fn check_target(&self, target: &Target) -> Result<(), Failure> {
-        if self.tls.is_wanted() && !target.scheme.is_secured() {
-            return Err(Failure::usage(format!(
-                "options of TLS are given, but {target} is a connection without TLS; say mqtts:// \
-                 or wss://"
-            )));
-        }
+        self.tls.check(target)?;
         if self.bind.is_some() && target.scheme == Scheme::Unix {
             return Err(Failure::usage(
                 "--bind is for connections over a network, not for a Unix socket",

@@ -2,11 +2,14 @@
 //!
 //! Turns them into [`TlsOptions`]; reads no file.
 
-use crate::client::{TlsOptions, TlsVersion};
+use crate::client::{Scheme, Target, TlsOptions, TlsVersion, default_port};
+use crate::failure::Failure;
 use clap::Args;
 use std::path::PathBuf;
 
 const HEADING: &str = "TLS";
+/// The port where TLS is spoken without being asked for.
+const TLS_PORT: u16 = 8883;
 
 /// Options of TLS.
 #[derive(Debug, Default, Args)]
@@ -41,8 +44,34 @@ pub(crate) struct Tls {
 
 impl Tls {
     /// One of them is used, which makes no sense without TLS.
-    pub(crate) fn is_wanted(&self) -> bool {
+    fn is_wanted(&self) -> bool {
         self.options() != TlsOptions::default()
+    }
+
+    /// The server of --host and --port: with TLS where an option of it, or the port, asks for that.
+    pub(crate) fn target(&self, host: &str, port: Option<u16>) -> Target {
+        let scheme = match port {
+            Some(TLS_PORT) => Scheme::Tls,
+            _ if self.is_wanted() => Scheme::Tls,
+            _ => Scheme::Tcp,
+        };
+        Target {
+            scheme,
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port: port.unwrap_or(default_port(scheme)),
+            path: String::new(),
+        }
+    }
+
+    /// Options of TLS on a way without TLS would be ignored.
+    pub(crate) fn check(&self, target: &Target) -> Result<(), Failure> {
+        if self.is_wanted() && !target.scheme.is_secured() {
+            return Err(Failure::usage(format!(
+                "options of TLS are given, but {target} is a connection without TLS; say mqtts:// \
+                 or wss://"
+            )));
+        }
+        Ok(())
     }
 
     pub(crate) fn options(&self) -> TlsOptions {
