@@ -34,5 +34,7 @@ mod will;
 pub(crate) use alias::Aliases;
 pub(crate) use connect::{Connecting, Opening};
 pub(crate) use layouts::Layouts;
-pub(crate) use session::Sessions;
+pub(crate) use qos::neutral as neutral_qos;
+pub(crate) use session::{NEVER, Sessions};
+pub(crate) use subscriptions::Subscription;
 pub(crate) use waiter::Waiter;
