@@ -157,7 +157,8 @@ impl Acceptor {
         let ip = address.ip().to_canonical();
         if let Err(refusal) = self.wiring.admission.enter(listener, ip) {
             if let Some(more) = self.complaints.due(Instant::now()) {
-                tracing::warn!("connection from {ip} refused: {refusal}{more}");
+                let listener = self.wiring.listener(listener);
+                tracing::warn!(address = %ip, %listener, reason = %refusal, "connection refused{more}");
             }
             return;
         }

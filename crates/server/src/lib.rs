@@ -21,6 +21,7 @@ mod node;
 mod notify;
 mod serve;
 mod shard_thread;
+mod watchdog;
 mod websocket;
 mod wiring;
 

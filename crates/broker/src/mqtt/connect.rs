@@ -7,7 +7,7 @@ use super::session::NEVER;
 use super::will::Will;
 use crate::auth::{Action, AuthOutcome, AuthReply, AuthRequest, Identity, authorize};
 use crate::conn::{ConnId, Handoff, State};
-use crate::event::LogEvent;
+use crate::event::What;
 use crate::shard::Shard;
 use crate::time::Now;
 use mqtt_codec::{Connect, DecodeError, Properties, PropertiesBuf, Property, ReasonCode, Version};
@@ -311,19 +311,11 @@ impl Shard {
 
     /// Close without a word: what came was not MQTT, or its version has no word for it.
     pub(super) fn refuse_silently(&mut self, id: ConnId, why: &str) {
-        let Some(conn) = self.conns.get(id) else {
+        if self.conns.get(id).is_none() {
             return;
-        };
-        let client = match &conn.state {
-            State::Authenticating(connecting) => Some(connecting.client_id.clone()),
-            _ => None,
-        };
+        }
         self.stats.refused += 1;
-        self.out.events.push(LogEvent::Refused {
-            client,
-            peer: conn.peer,
-            why: why.into(),
-        });
+        self.note(id, What::Refused { why: why.into() });
         self.start_closing(id);
     }
 }

@@ -20,7 +20,7 @@ pub use error::{ConfigError, Origin, Problem};
 pub use listener::{Listener, Scheme};
 pub use reference::{ReferenceRow, reference, reference_rows};
 pub use value::Value;
-pub use values::{AuthFiles, Durability, LogLevel, ServerLimits, Values};
+pub use values::{AuthFiles, Durability, LogFormat, LogLevel, ServerLimits, Values};
 
 use crate::auth::{Anonymous, Authenticator, PasswordFile};
 use broker::auth::{Acl, Policy};

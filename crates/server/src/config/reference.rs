@@ -76,7 +76,7 @@ A key that does not exist is an error that names the nearest one, and so is a va
 range; the message names the file and line, the variable or the option. `waypost config check`
 looks without starting, and `waypost config show` prints every value with its origin.
 
-`SIGHUP` reads everything again. Users, access lists, limits, MQTT settings and the log level change
+`SIGHUP` reads everything again. Users, access lists, limits, MQTT settings and the log change
 at once and together; when anything is wrong, the old configuration stays. Keys that say \"Needs a
 restart\" keep their value until then, and the log names them.
 ";
