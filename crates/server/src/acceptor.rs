@@ -218,7 +218,8 @@ impl Acceptor {
         let counted = entrance.map_or(ip, |entrance| entrance.counted(ip));
         if let Err(refusal) = self.wiring.admission.enter(listener, counted) {
             if let Some(more) = self.complaints.due(Instant::now()) {
-                tracing::warn!("connection from {ip} refused: {refusal}{more}");
+                let listener = self.wiring.listener(listener);
+                tracing::warn!(address = %ip, %listener, reason = %refusal, "connection refused{more}");
             }
             return;
         }

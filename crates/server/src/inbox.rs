@@ -3,7 +3,7 @@
 //!
 //! A push never waits and never fails. What bounds an inbox is taken where work is admitted: mails by
 //! the shards' credit, new and moving connections by `max_connections`, logins by the bound of the
-//! login queue, durable marks by one per shard and sync.
+//! login queue, durable marks by one per shard and sync, pings by the round that is under way.
 
 use broker::auth::{AuthReply, Peer};
 use broker::conn::Handoff;
@@ -29,6 +29,8 @@ pub(crate) enum Letter {
     Durable(u64),
     Auth(AuthReply),
     Settings(Arc<Settings>, Login),
+    /// Show that the shard turns, by the number of this round of the watchdog.
+    Ping(u64),
     /// Close all connections, and say when there is none left.
     Shutdown,
     /// Leave the loop.

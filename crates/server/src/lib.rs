@@ -25,6 +25,7 @@ mod serve;
 mod shard_thread;
 mod tls;
 mod unix_socket;
+mod watchdog;
 mod websocket;
 mod wiring;
 

@@ -12,6 +12,7 @@ use crate::inbox::{Inbox, Letter};
 use crate::log_thread::{self, LogInbox};
 use crate::login::{Login, LoginDesk};
 use crate::shard_thread::{ShardThread, WAKER};
+use crate::watchdog::Pulse;
 use crate::wiring::{Event, Wiring};
 use crate::{data_dir, listen, logging, unix_socket};
 use broker::auth::Transport;
@@ -21,7 +22,7 @@ use mio::Poll;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 use store::MemoryLog;
@@ -68,7 +69,6 @@ fn hint(error: &io::Error) -> &'static str {
 pub struct Node {
     config: Config,
     wiring: Arc<Wiring>,
-    urls: Vec<String>,
     acceptor: AcceptorStop,
     shards: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
@@ -82,7 +82,8 @@ impl Node {
         let descriptors = listen::raise_descriptor_limit();
         let (doors, urls) = bind_all(&config.listeners)?;
         let (sender, events) = sync_channel(MAX_EVENTS);
-        let (polls, wiring) = wire(&config, sender, descriptors).map_err(ServeError::Start)?;
+        let (polls, wiring) =
+            wire(&config, sender, descriptors, urls).map_err(ServeError::Start)?;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
@@ -94,7 +95,6 @@ impl Node {
         Ok(Node {
             config,
             wiring,
-            urls,
             acceptor,
             shards,
             others,
@@ -105,14 +105,20 @@ impl Node {
 
     /// The URLs that are listened on, in the order of the configuration.
     pub fn urls(&self) -> &[String] {
-        &self.urls
+        &self.wiring.urls
     }
 
-    /// Reads the configuration again. Where that fails, the old one stays in force.
-    pub fn reload(&mut self) {
+    /// Reads the configuration again. Where that fails, the old one stays in force, the log says why,
+    /// and false is returned.
+    pub fn reload(&mut self) -> bool {
         let reloaded = match self.config.reload() {
             Ok(reloaded) => reloaded,
-            Err(error) => return tracing::error!("nothing was reloaded:\n{error}"),
+            Err(error) => {
+                for line in format!("nothing was reloaded:\n{error}").lines() {
+                    tracing::error!("{line}");
+                }
+                return false;
+            }
         };
         for key in &reloaded.needs_restart {
             tracing::warn!("{key} has changed; that takes effect at the next start");
@@ -125,8 +131,8 @@ impl Node {
         self.config = reloaded.config;
         let config = &self.config;
         self.wiring.entrances.reload(config);
-        if let Err(error) = logging::set_level(config.values.log_level) {
-            tracing::warn!("log.level stays as it was: {error}");
+        if let Err(error) = logging::set(config.values.log_level, config.values.log_format) {
+            tracing::warn!("[log] stays as it was: {error}");
         }
         let limits = connection_limits(config, listen::raise_descriptor_limit());
         self.wiring.admission.set_limits(limits);
@@ -137,6 +143,7 @@ impl Node {
             shard.push(Letter::Settings(settings.clone(), login(config)));
         }
         tracing::info!("configuration reloaded");
+        true
     }
 
     /// Stops cleanly: clients are told, the log is synced, all threads end.
@@ -179,10 +186,31 @@ impl Node {
         None
     }
 
-    /// Waits for the next thing that the owner must know.
-    pub(crate) fn next_event(&self) -> Event {
-        let gone = |_| Event::Failed("every thread has ended".into());
-        self.events.recv().unwrap_or_else(gone)
+    /// Waits for the next thing that the owner must know, for so long at most.
+    pub(crate) fn next_event(&self, at_most: Option<Duration>) -> Option<Event> {
+        let event = match at_most {
+            Some(time) => self.events.recv_timeout(time),
+            None => self.events.recv().map_err(RecvTimeoutError::from),
+        };
+        match event {
+            Ok(event) => Some(event),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => {
+                Some(Event::Failed("every thread has ended".into()))
+            }
+        }
+    }
+
+    /// Asks every shard for a sign of life, which [`Node::pulse`] shows.
+    pub(crate) fn ping(&self, round: u64) {
+        for shard in &self.wiring.shards {
+            shard.push(Letter::Ping(round));
+        }
+    }
+
+    /// The last round that each shard has answered.
+    pub(crate) fn pulse(&self) -> impl Iterator<Item = u64> {
+        self.wiring.pulse.iter().map(Pulse::round)
     }
 
     pub(crate) fn events(&self) -> SyncSender<Event> {
@@ -254,6 +282,7 @@ fn wire(
     config: &Config,
     events: SyncSender<Event>,
     descriptors: u64,
+    urls: Vec<String>,
 ) -> io::Result<(Vec<Poll>, Arc<Wiring>)> {
     let clock = Clock::start();
     let (mut polls, mut shards) = (Vec::new(), Vec::new());
@@ -265,12 +294,14 @@ fn wire(
     let failures = config.values.server_limits.failed_logins_per_minute;
     let wiring = Wiring {
         clock,
+        pulse: shards.iter().map(|_| Pulse::default()).collect(),
         shards,
         log: LogInbox::default(),
         desk: LoginDesk::new(clock, failures),
         admission: Admission::new(connection_limits(config, descriptors)),
         entrances: Entrances::new(config),
         events,
+        urls,
     };
     Ok((polls, Arc::new(wiring)))
 }

@@ -7,7 +7,7 @@ use super::session::NEVER;
 use super::will::Will;
 use crate::auth::{Action, AuthOutcome, AuthReply, AuthRequest, Identity, authorize};
 use crate::conn::{ConnId, Handoff, State};
-use crate::event::LogEvent;
+use crate::event::What;
 use crate::shard::Shard;
 use crate::stats::Refusal;
 use crate::time::Now;
@@ -321,32 +321,20 @@ impl Shard {
             .conns
             .get(id)
             .filter(|c| matches!(c.state, State::Fresh));
-        if let Some(conn) = fresh {
+        if fresh.is_some() {
             self.stats.refuse(Refusal::Malformed);
-            self.out.events.push(LogEvent::Refused {
-                client: None,
-                peer: conn.peer.clone(),
-                why: why.into(),
-            });
+            self.note(id, What::Refused { why: why.into() });
         }
         self.on_closed(id, why, now);
     }
 
     /// Close without a word: what came was not MQTT, or its version has no word for it.
     pub(super) fn refuse_silently(&mut self, id: ConnId, refusal: Refusal, why: &str) {
-        let Some(conn) = self.conns.get(id) else {
+        if self.conns.get(id).is_none() {
             return;
-        };
-        let client = match &conn.state {
-            State::Authenticating(connecting) => Some(connecting.client_id.clone()),
-            _ => None,
-        };
+        }
         self.stats.refuse(refusal);
-        self.out.events.push(LogEvent::Refused {
-            client,
-            peer: conn.peer.clone(),
-            why: why.into(),
-        });
+        self.note(id, What::Refused { why: why.into() });
         self.start_closing(id);
     }
 }

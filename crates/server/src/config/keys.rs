@@ -8,7 +8,7 @@ use super::listener::Listener;
 use super::rule::{Given, Kind, Rule, Setting};
 use super::transport::{CLIENT_AUTHS, IDENTITY_SOURCES, TLS_VERSIONS};
 use super::value::Value;
-use super::values::{DURABILITIES, LOG_LEVELS, Values};
+use super::values::{DURABILITIES, LOG_FORMATS, LOG_LEVELS, Values};
 
 /// A key of `T`.
 pub(super) struct Key<T: 'static> {
@@ -165,6 +165,9 @@ pub(super) const KEYS: &[Key<Values>] = keys!(Values {
 
     /// How much is logged on standard error.
     "log.level" => log_level: Rule::of(Kind::Choice(LOG_LEVELS));
+    /// How it looks: `text` is a line for people, `json` an object a line with `time`, `level`,
+    /// `message` and what else is known, such as `client`, `user`, `address` and `reason`.
+    "log.format" => log_format: Rule::of(Kind::Choice(LOG_FORMATS));
 });
 
 /// The keys of a `[[listener]]`; each but `url` may also be an option in the URL's query.

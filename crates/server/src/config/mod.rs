@@ -22,7 +22,7 @@ pub use listener::{Listener, Scheme};
 pub use reference::{ReferenceRow, reference, reference_rows};
 pub use transport::{ClientAuth, IdentitySource, Mode, Network, TlsKeys, TlsVersion};
 pub use value::Value;
-pub use values::{AuthFiles, Durability, LogLevel, ServerLimits, Values};
+pub use values::{AuthFiles, Durability, LogFormat, LogLevel, ServerLimits, Values};
 
 use crate::auth::{Anonymous, Authenticator, ByCertificate, PasswordFile};
 use crate::tls::{self, Loaded, Terms};

@@ -77,7 +77,7 @@ range; the message names the file and line, the variable or the option. `waypost
 looks without starting, and `waypost config show` prints every value with its origin.
 
 `SIGHUP` reads everything again. Users, access lists, certificates, limits, MQTT settings and the log
-level change at once and together; when anything is wrong, the old configuration stays. Keys that say \"Needs a
+change at once and together; when anything is wrong, the old configuration stays. Keys that say \"Needs a
 restart\" keep their value until then, and the log names them.
 ";
 

@@ -126,6 +126,7 @@ fn every_key_arrives() {
         "mqtt.response_information" = "" => |c| c.settings().mqtt.response_information, None;
         "mqtt.server_reference" = "b.example:1883" => |c| c.settings().mqtt.redirect.map(|r| (r.server_reference, r.permanent)), Some(("b.example:1883".into(), false));
         "log.level" = "debug" => |c| c.values.log_level, LogLevel::Debug;
+        "log.format" = "json" => |c| c.values.log_format, LogFormat::Json;
     };
     let moved = set(&["mqtt.server_reference=b", "mqtt.server_moved=true"]).unwrap();
     assert!(moved.settings().mqtt.redirect.unwrap().permanent);

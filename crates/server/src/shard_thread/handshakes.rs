@@ -7,8 +7,11 @@
 use super::slots::flag;
 use super::{LINGER_BIT, ShardThread};
 use crate::link::{Got, Link};
+use crate::logging::client_event;
 use crate::proxy_protocol::{Header, Reader, Step};
+use crate::wiring::Wiring;
 use broker::auth::{Credential, Peer};
+use broker::event::{LogEvent, What};
 use mio::Token;
 use slab::Slab;
 use std::collections::{BTreeSet, VecDeque};
@@ -136,7 +139,7 @@ impl ShardThread {
                 Ok(begun) => (link.with_tls(begun), Stage::Tls),
                 Err(error) => {
                     wiring.admission.leave(peer.listener, counted, false);
-                    return refused(&peer, &format!("TLS cannot begin: {error}"));
+                    return refused(&peer, &wiring, &format!("TLS cannot begin: {error}"));
                 }
             }
         };
@@ -335,7 +338,7 @@ impl ShardThread {
 
     /// Logs why a handshake ends here, and ends it.
     fn refuse(&mut self, mut entry: Entry, why: &str) -> Next {
-        refused(&entry.peer, why);
+        refused(&entry.peer, &self.wiring, why);
         self.handshakes.free(&entry);
         let listener = entry.peer.listener;
         self.wiring.admission.leave(listener, entry.counted, false);
@@ -385,8 +388,15 @@ impl ShardThread {
     }
 }
 
-fn refused(peer: &Peer, why: &str) {
-    tracing::warn!("connection from {peer} refused: {}", why.escape_debug());
+fn refused(peer: &Peer, wiring: &Wiring, why: &str) {
+    let event = LogEvent {
+        what: What::Refused { why: why.into() },
+        client: None,
+        user: None,
+        peer: peer.clone(),
+        version: None,
+    };
+    client_event(&event, wiring.listener(peer.listener));
 }
 
 /// What a peer speaks that should begin a TLS handshake and does not, where it can be told.

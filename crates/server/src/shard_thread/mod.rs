@@ -199,6 +199,7 @@ impl ShardThread {
                     self.login = login;
                     self.shard.on_settings(settings, self.now);
                 }
+                Letter::Ping(round) => self.wiring.pulse[usize::from(self.id)].beat(round),
                 Letter::Shutdown => {
                     self.stage = Stage::Draining;
                     self.end_handshakes();

@@ -220,7 +220,7 @@ impl Inner {
         for event in turn.events {
             self.trace
                 .borrow_mut()
-                .note(self.now.get().ms, || format!("shard {at}: {event}"));
+                .note(self.now.get().ms, || format!("shard {at}: {event:?}"));
         }
     }
 
