@@ -137,6 +137,12 @@ class Broker(Address):
         with open(self.log_path, errors="replace") as f:
             return f.read()
 
+    def connected(self, id, *words):
+        """Waits for the line of the log in which this client connects; it must hold `words`."""
+        wanted = ['client connected client="%s"' % id, *words]
+        return eventually(lambda: any(all(word in line for word in wanted) for line in self.log().splitlines()),
+                          "%r in a line of the log" % (wanted,))
+
     def logged(self, what):
         """Waits until the log holds `what`."""
         return eventually(lambda: what in self.log(), "%r in the log" % what)

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from harness import WAIT, eventually, unique
+from harness import WAIT, unique
 
 pytestmark = pytest.mark.waypost_only("its listeners are those of these tests")
 
@@ -54,11 +54,11 @@ def haproxy(tmp_path):
 
 def from_here(client):
     """The address that the broker must take the client for."""
-    return "from %s:%d" % client.paho.socket().getsockname()[:2]
+    return "address=%s:%d " % client.paho.socket().getsockname()[:2]
 
 
-def check(broker, client, topic):
-    broker.logged('"%s" connected %s' % (client.id, from_here(client)))
+def check(broker, client, topic, *words):
+    broker.connected(client.id, from_here(client), *words)
     client.subscribe(topic, 1)
     payload = b"x" * 200_000
     assert client.publish(topic, payload, 1) == 0
@@ -88,8 +88,7 @@ def test_tls_behind_it(pki, start_broker, haproxy, connect, topic):
     query = pki.query("client_ca=" + pki.path("ca.pem"), "identity_from_certificate=cn", "proxy_protocol=127.0.0.1")
     broker = start_broker(listen=["mqtts://127.0.0.1:0" + query])
     [port] = haproxy((broker.port_of["mqtts"], "", "send-proxy-v2"))
-    check(broker, connect(5, at=broker, port=port, tls=pki.context("device-7")), topic)
-    broker.logged('as "device-7"')
+    check(broker, connect(5, at=broker, port=port, tls=pki.context("device-7")), topic, 'user="device-7"')
 
 
 def test_tls_that_ends_there(pki, start_broker, haproxy, connect, topic):
@@ -102,9 +101,8 @@ def test_tls_that_ends_there(pki, start_broker, haproxy, connect, topic):
     bind = "ssl crt %s ca-file %s verify optional" % (both, pki.path("ca.pem"))
     [port] = haproxy((broker.port, bind, "send-proxy-v2-ssl-cn"))
     named = connect(5, at=broker, port=port, tls=pki.context("device-7"))
-    check(broker, named, topic)
-    broker.logged('as "device-7"')
+    check(broker, named, topic, 'user="device-7"')
     # Who shows no certificate is called as it says it is, on a loopback listener.
-    other = connect(5, at=broker, port=port, tls=pki.context(), user=unique("user"))
-    broker.logged('"%s" connected %s' % (other.id, from_here(other)))
-    assert eventually(lambda: broker.log().count('as "device-7"') == 1, "one of them has the name")
+    user = unique("user")
+    other = connect(5, at=broker, port=port, tls=pki.context(), user=user)
+    broker.connected(other.id, from_here(other), 'user="%s"' % user)

@@ -17,7 +17,7 @@ def test_mosquitto_clients(start_broker, tmp_path, topic):
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o660
     run("mosquitto_pub", "--unix", path, "-q", "1", "-r", "-t", topic, "-m", "kept")
     assert run("mosquitto_sub", "--unix", path, "-t", topic, "-C", "1", "-W", "10") == "kept\n"
-    broker.logged("from unix (pid ")
+    broker.logged('address="unix (pid ')
     broker.logged(", uid %d)" % os.getuid())
     assert broker.stop() == 0
     assert not os.path.exists(path)
