@@ -187,13 +187,10 @@ impl Shard {
             Letter::GroupChanged { group } => self.on_group_changed(group, now),
             Letter::HandOut {
                 member,
-                held,
-                message,
-                id,
-                ordinal,
-            } => {
-                self.on_hand_out(member, held, &message, id, ordinal, now);
-            }
+                group,
+                home,
+                item,
+            } => self.on_hand_out(member, group, home, item, now),
             Letter::Served { group, member } => self.on_served(group, member, now),
             Letter::PutBack {
                 group,
@@ -269,6 +266,9 @@ impl Shard {
             session.class = self.classes.enter(&self.settings.policy, &session.identity);
         }
         self.shared.interest.all_changed();
+        let mut groups: Vec<_> = self.groups.keys().copied().collect();
+        groups.sort_unstable();
+        self.changed_groups.append(&mut groups);
     }
 
     /// The node stops: v5 clients get DISCONNECT 0x8B, wills go out per protocol, all close.

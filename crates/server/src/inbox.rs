@@ -3,8 +3,9 @@
 //!
 //! A push never waits and never fails. What bounds an inbox is taken where work is admitted: mails by
 //! the shards' credit, new and moving connections by `max_connections`, logins by the bound of the
-//! login queue, durable marks by one per shard and sync, operators' letters by the admin side's bound
-//! on requests, each of which has one letter under way to a shard.
+//! login queue, durable marks by one per shard and sync, pings by the round that is under way,
+//! operators' letters by the admin side's bound on requests, each of which has one letter under way
+//! to a shard.
 
 use broker::auth::{AuthReply, Peer};
 use broker::conn::Handoff;
@@ -12,12 +13,12 @@ use broker::inspect::{Answer, Question};
 use broker::mail::Mail;
 use broker::operator::{Command, Done};
 use broker::{ConnId, Settings};
-use mio::net::TcpStream;
 use mio::{Registry, Token, Waker};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::link::Link;
 use crate::login::Login;
 use crate::reply::Reply;
 use crate::shard_thread::Arrival;
@@ -28,7 +29,7 @@ pub(crate) enum Letter {
     /// A connection moves here.
     Arrive(Box<(Arrival, Box<Handoff>)>),
     /// A connection was accepted for this shard.
-    Accepted(TcpStream, Peer),
+    Accepted(Link, Peer),
     /// All store operations of this shard up to this number are durable.
     Durable(u64),
     Auth(AuthReply),
@@ -37,6 +38,8 @@ pub(crate) enum Letter {
     Inspect(Question, Reply<Answer>),
     /// An operator, or the broker itself, wants something done.
     Command(Command, Option<Reply<Done>>),
+    /// Show that the shard turns, by the number of this round of the watchdog.
+    Ping(u64),
     /// Close all connections, and say when there is none left.
     Shutdown,
     /// Leave the loop.

@@ -120,7 +120,7 @@ impl Shard {
         Some(ConnectionRow {
             client_id: session.identity.client_id.clone(),
             user: session.identity.user.clone(),
-            peer: conn.peer,
+            peer: conn.peer.clone(),
             version: online.version,
             connected_at_unix_ms: session.since_unix_ms,
             keep_alive_s: online.silence_ms / 1500,

@@ -48,7 +48,7 @@ impl Shard {
         }
         let request = AuthRequest {
             conn: id,
-            peer: conn.peer,
+            peer: conn.peer.clone(),
             client_id: connecting.client_id.clone(),
             user: connecting.user.clone(),
             password: None,
@@ -65,7 +65,7 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        let peer = conn.peer;
+        let peer = conn.peer.clone();
         let Some(online) = conn.online_mut() else {
             return;
         };

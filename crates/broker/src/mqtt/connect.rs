@@ -7,7 +7,7 @@ use super::session::NEVER;
 use super::will::Will;
 use crate::auth::{Action, AuthOutcome, AuthReply, AuthRequest, Identity, authorize};
 use crate::conn::{ConnId, Handoff, State};
-use crate::event::LogEvent;
+use crate::event::What;
 use crate::shard::Shard;
 use crate::stats::Refusal;
 use crate::time::Now;
@@ -95,7 +95,7 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        let peer = conn.peer;
+        let peer = conn.peer.clone();
         // First of all: a refusal as well must not be larger than the client takes.
         conn.state = State::Authenticating(Box::new(connecting(connect)));
         conn.version = Some(version);
@@ -216,7 +216,7 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        let peer = conn.peer;
+        let peer = conn.peer.clone();
         let State::Authenticating(connecting) = &mut conn.state else {
             return;
         };
@@ -315,21 +315,26 @@ impl Shard {
         self.refuse_silently(id, Refusal::of(reason), why);
     }
 
+    /// A layer below could not come to terms with the peer (`why` is for the log). Frees the id.
+    pub fn on_unfit(&mut self, id: ConnId, why: &str, now: Now) {
+        let fresh = self
+            .conns
+            .get(id)
+            .filter(|c| matches!(c.state, State::Fresh));
+        if fresh.is_some() {
+            self.stats.refuse(Refusal::Malformed);
+            self.note(id, What::Refused { why: why.into() });
+        }
+        self.on_closed(id, why, now);
+    }
+
     /// Close without a word: what came was not MQTT, or its version has no word for it.
     pub(super) fn refuse_silently(&mut self, id: ConnId, refusal: Refusal, why: &str) {
-        let Some(conn) = self.conns.get(id) else {
+        if self.conns.get(id).is_none() {
             return;
-        };
-        let client = match &conn.state {
-            State::Authenticating(connecting) => Some(connecting.client_id.clone()),
-            _ => None,
-        };
+        }
         self.stats.refuse(refusal);
-        self.out.events.push(LogEvent::Refused {
-            client,
-            peer: conn.peer,
-            why: why.into(),
-        });
+        self.note(id, What::Refused { why: why.into() });
         self.start_closing(id);
     }
 }

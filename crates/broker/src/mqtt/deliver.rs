@@ -81,11 +81,10 @@ impl Shard {
         if replayed(session, content, copy) {
             return self.settle(copy.id, copy.ordinal);
         }
-        let checked = session.durable || copy.held.is_some();
+        // Routes of volatile sessions hold those that may read, and groups ask before they hand out.
+        let checked = session.durable && copy.held.is_none();
         if checked && !self.may_read(slot, content.topic) {
             self.settle(copy.id, copy.ordinal);
-            let queue = self.sessions.get(slot).map(|s| s.queue).unwrap_or_default();
-            self.served(queue, copy.held);
             return self.stats.drop(Drop::NotAuthorized);
         }
         match copy.qos {

@@ -1,5 +1,6 @@
 //! Bytes from a client: cut into packets, admitted, handed to whoever deals with their kind.
 
+use super::stranger;
 use crate::conn::{ConnId, State};
 use crate::shard::Shard;
 use crate::stats::Refusal;
@@ -114,7 +115,7 @@ impl Shard {
             let Some(first) = rest.first() else { return at };
             if version.is_none() && *first != CONNECT {
                 // [MQTT-3.1.0-1]
-                self.refuse_silently(id, Refusal::Malformed, "the first packet is not a CONNECT");
+                self.refuse_silently(id, Refusal::Malformed, stranger::why(rest));
                 return bytes.len();
             }
             let (first, body, len) = match mqtt_codec::frame(rest, max) {

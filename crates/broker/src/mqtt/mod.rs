@@ -22,6 +22,7 @@ mod replay;
 mod reply;
 mod session;
 mod session_end;
+mod stranger;
 mod subscribe;
 mod subscriptions;
 mod takeover;

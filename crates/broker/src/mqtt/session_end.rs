@@ -4,7 +4,7 @@ use super::inflight::{Entry, Phase};
 use super::session::NEVER;
 use super::welcome::{session_key, session_row};
 use crate::conn::ConnId;
-use crate::event::LogEvent;
+use crate::event::What;
 use crate::queue::Queued;
 use crate::shard::Shard;
 use crate::stats::Drop;
@@ -29,14 +29,10 @@ impl Shard {
         session.since_unix_ms = now.unix_ms;
         let (durable, expiry_s) = (session.durable, session.expiry_s);
         let held: (Vec<Queued>, u64) = session.backlog.take_where(|q| q.held.is_some());
-        let client = (*session.identity.client_id).into();
         self.gauges.unqueued(held.0.len(), held.1);
         self.gauges.connections[version as usize] -= 1;
         self.shared.loads[usize::from(self.id)].fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
-        self.out.events.push(LogEvent::Disconnected {
-            client,
-            why: why.into(),
-        });
+        self.note(id, What::Disconnected { why: why.into() });
         if was_ready {
             self.announce_presence(slot, false);
         }

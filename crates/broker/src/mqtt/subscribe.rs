@@ -289,6 +289,7 @@ impl Shard {
         let member = Member {
             queue: session.queue,
             shard: self.id,
+            identity: session.identity.clone(),
             durable: session.durable,
             online: session.live().is_some(),
             qos: qos::neutral(options.qos),

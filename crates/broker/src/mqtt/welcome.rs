@@ -12,7 +12,7 @@ use super::subscriptions::Subscriptions;
 use super::waiter::Waiter;
 use crate::auth::Identity;
 use crate::conn::{ConnId, Extra, Online, State};
-use crate::event::LogEvent;
+use crate::event::What;
 use crate::queue::Backlog;
 use crate::shard::Shard;
 use crate::time::Now;
@@ -180,7 +180,6 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        let peer = conn.peer;
         let Some(online) = conn.online_mut() else {
             return;
         };
@@ -221,15 +220,10 @@ impl Shard {
         session.ready = true;
         session.inflight.reconnected(window);
         let releases = session.inflight.in_phase(Phase::Released);
-        self.out.events.push(LogEvent::Connected {
-            client: (*session.identity.client_id).into(),
-            peer,
-            version,
-            user: session.identity.user.as_deref().map(Into::into),
-            resumed: opening.session_present,
-        });
+        let resumed = opening.session_present;
+        self.note(id, What::Connected { resumed });
         self.stats.speakers(version).connected += 1;
-        self.stats.sessions_resumed += u64::from(opening.session_present);
+        self.stats.sessions_resumed += u64::from(resumed);
         self.announce_presence(slot, true);
         for packet_id in releases {
             self.send_ack(id, AckKind::Pubrel, packet_id, ReasonCode::Success, "");

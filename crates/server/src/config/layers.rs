@@ -5,7 +5,7 @@
 
 use super::api_token::ApiToken;
 use super::error::{Origin, Problem};
-use super::keys::{API_TOKEN_KEYS, KEYS, Key, LATER, LISTENER_KEYS, LISTENER_LATER};
+use super::keys::{API_TOKEN_KEYS, KEYS, Key, LATER, LISTENER_KEYS};
 use super::listener::{DEFAULT_URLS, Listener};
 use super::rule::Given;
 use super::value::{Node, Value, parse_file, parse_word};
@@ -370,14 +370,8 @@ impl Layers {
     }
 
     fn unknown_option(&mut self, name: &str, origin: Origin) {
-        let what = if LISTENER_LATER.contains(&name) {
-            "is not in this build".to_owned()
-        } else {
-            format!(
-                "unknown key{}",
-                suggestion(name, LISTENER_KEYS.iter().map(|k| k.name))
-            )
-        };
+        let hint = suggestion(name, LISTENER_KEYS.iter().map(|k| k.name));
+        let what = format!("unknown key{hint}");
         self.problem(origin, &format!("listener.{name}"), what);
     }
 }

@@ -27,6 +27,7 @@ pub struct Values {
     /// Seconds between two looks at what `$SYS` says; 0 for never.
     pub sys_interval_s: u32,
     pub log_level: LogLevel,
+    pub log_format: LogFormat,
 }
 
 impl Default for Values {
@@ -45,6 +46,7 @@ impl Default for Values {
             public_metrics: false,
             sys_interval_s: 10,
             log_level: LogLevel::Info,
+            log_format: LogFormat::Text,
         }
     }
 }
@@ -58,6 +60,7 @@ pub struct ServerLimits {
     /// Not for loopback.
     pub max_unauthenticated_per_ip: usize,
     pub failed_logins_per_minute: u32,
+    pub tls_handshake_timeout_ms: u64,
 }
 
 impl Default for ServerLimits {
@@ -67,6 +70,7 @@ impl Default for ServerLimits {
             max_connections_per_ip: 1_000,
             max_unauthenticated_per_ip: 64,
             failed_logins_per_minute: 10,
+            tls_handshake_timeout_ms: 5_000,
         }
     }
 }
@@ -158,5 +162,26 @@ impl Setting for LogLevel {
 
     fn show(&self, _: &Rule) -> Value {
         Value::Text(self.as_str().into())
+    }
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line, for programs.
+    Json,
+}
+
+pub(super) const LOG_FORMATS: &[&str] = &["text", "json"];
+
+impl Setting for LogFormat {
+    fn read(given: &Given<'_>, rule: &Rule) -> Result<Self, String> {
+        choose(given, rule, &[LogFormat::Text, LogFormat::Json])
+    }
+
+    fn show(&self, _: &Rule) -> Value {
+        Value::Text(LOG_FORMATS[*self as usize].into())
     }
 }
