@@ -3,16 +3,19 @@
 //! Owns an engine and a [`Disk`]. It opens every log: the shell takes over from it when the log is to
 //! have threads; what needs none (tests, the simulator, work on a stopped directory) goes on with it.
 
+use crate::engine::index::Place;
+use crate::engine::state::as_owed;
 use crate::engine::{Disk, DiskOp, Engine, Event, Settings};
 use crate::format::message::UnixOffset;
 use crate::format::record::{Marks, frame_body, live};
 use crate::format::{FileName, FormatError, Salt};
 use crate::recover;
 use crate::store_error::StoreError;
-use crate::{Durable, Folded, Live};
-use message::MessageId;
+use crate::{Durable, Folded, Live, Log, LogError};
+use message::{Message, MessageId};
 use message::record::{Row, StoreOp};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// How much is read at once while messages are gone through.
 const SCAN_BYTES: usize = 256 << 10;
@@ -81,7 +84,7 @@ impl<D: Disk> DiskLog<D> {
         (self.engine, self.disk)
     }
 
-    /// Takes a batch; it is durable when [`DiskLog::sync`] says so.
+    /// Takes a batch; it is durable when [`DiskLog::sync`] says so. Its times are the node's.
     pub fn append(&mut self, epoch: u64, batch: Vec<StoreOp>) -> Result<(), StoreError> {
         self.engine.submit(epoch, batch, self.now)
     }
@@ -140,18 +143,73 @@ impl<D: Disk> DiskLog<D> {
         let index = self.engine.state().index();
         let mut window = Window::default();
         for (id, place) in index.ids() {
-            let frame = window.frame(&self.disk, place.segment, place.at, place.len as usize)?;
-            let wrong = |e| crate::engine::damage(place.segment, u64::from(place.at), &e);
-            let found = frame_body(frame, self.salt)
-                .and_then(|body| live(body, UnixOffset::default()))
-                .map_err(wrong)?;
-            let (Some(mut live), Some(owed)) = (found, index.owed(id)) else {
-                return Err(wrong(FormatError::Short("a message's record")).into());
-            };
-            crate::engine::state::as_owed(&mut live, &owed);
-            visit(Folded::Message(&live));
+            visit(Folded::Message(&self.living(&mut window, id, place)?));
         }
         Ok(())
+    }
+
+    /// The message in this frame, as it is owed now.
+    fn living(
+        &self,
+        window: &mut Window,
+        id: MessageId,
+        place: Place,
+    ) -> Result<Live, StoreError> {
+        let wrong = |e| crate::engine::damage(place.segment, u64::from(place.at), &e);
+        let frame = window.frame(&self.disk, place)?;
+        let found = frame_body(frame, self.salt)
+            .and_then(|body| live(body, UnixOffset::default()))
+            .map_err(wrong)?;
+        match (found, self.engine.state().index().owed(id)) {
+            (Some(mut live), Some(owed)) if live.id == id => {
+                as_owed(&mut live, &owed);
+                Ok(live)
+            }
+            _ => Err(wrong(FormatError::Short("a message's record")).into()),
+        }
+    }
+}
+
+impl From<StoreError> for LogError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Log(error) => error,
+            other => LogError::Store(other.to_string().into()),
+        }
+    }
+}
+
+impl<D: Disk + Send> Log for DiskLog<D> {
+    fn append(&mut self, epoch: u64, batch: Vec<StoreOp>) -> Result<(), LogError> {
+        Ok(DiskLog::append(self, epoch, batch)?)
+    }
+
+    fn sync(&mut self, marks: &mut Vec<Durable>) -> Result<(), LogError> {
+        Ok(DiskLog::sync(self, marks)?)
+    }
+
+    /// As the log has it: its times are Unix time. Wants what was appended synced.
+    fn read(&self, id: MessageId) -> Result<Option<Arc<Message>>, LogError> {
+        let mut window = Window::default();
+        match self.engine.state().index().place(id) {
+            Some(place) => Ok(Some(self.living(&mut window, id, place)?.message)),
+            None => Ok(None),
+        }
+    }
+
+    fn scan(&self, visit: &mut dyn FnMut(Folded<'_>)) -> Result<(), LogError> {
+        Ok(DiskLog::scan(self, visit)?)
+    }
+
+    fn trim(&mut self, budget: u64) -> Result<u64, LogError> {
+        let before = self.engine.moved();
+        self.engine.trim(budget);
+        self.run(&mut Vec::new())?;
+        Ok(self.engine.moved() - before)
+    }
+
+    fn fence(&mut self, epoch: u64) -> Result<(), LogError> {
+        Ok(self.engine.fence(epoch)?)
     }
 }
 
@@ -164,21 +222,17 @@ struct Window {
 }
 
 impl Window {
-    fn frame(
-        &mut self,
-        disk: &dyn Disk,
-        segment: u32,
-        at: u32,
-        len: usize,
-    ) -> Result<&[u8], StoreError> {
-        let inside = segment == self.segment && at >= self.at;
+    fn frame(&mut self, disk: &dyn Disk, place: Place) -> Result<&[u8], StoreError> {
+        let Place { segment, at, len } = place;
+        let len = len as usize;
         let offset = at.wrapping_sub(self.at) as usize;
-        if !inside || offset + len > self.bytes.len() {
-            let file = FileName::Segment(segment);
-            self.bytes = disk.read(file, u64::from(at), SCAN_BYTES.max(len))?;
-            (self.segment, self.at) = (segment, at);
-            return Ok(&self.bytes[..len.min(self.bytes.len())]);
+        let inside = segment == self.segment && at >= self.at && offset + len <= self.bytes.len();
+        if inside {
+            return Ok(&self.bytes[offset..offset + len]);
         }
-        Ok(&self.bytes[offset..offset + len])
+        let file = FileName::Segment(segment);
+        self.bytes = disk.read(file, u64::from(at), SCAN_BYTES.max(len))?;
+        (self.segment, self.at) = (segment, at);
+        Ok(&self.bytes[..len.min(self.bytes.len())])
     }
 }

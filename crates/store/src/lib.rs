@@ -2,7 +2,7 @@
 //!
 //! [`Log`] is what a log is, [`MemoryLog`] the one that keeps everything in memory. A log on disk is an
 //! [`Engine`], which decides and touches nothing, and somebody who does what it asks for: [`DiskLog`] in
-//! place. Whoever owns a log calls it from one place. Nothing here but the shell has a thread, a lock, a
+//! place, [`shell`] with threads. Whoever owns a log calls it from one place. Nothing here but the shell has a thread, a lock, a
 //! clock or a file, and nothing has randomness, so the server and the simulator run the same code. A log
 //! never says "durable" at once: that is learned later.
 
@@ -12,8 +12,12 @@ mod fold;
 mod format;
 mod log;
 mod memory;
+pub mod offline;
 mod planted;
 mod recover;
+#[cfg(any(test, feature = "simulated-disk"))]
+pub mod simulated_disk;
+pub mod shell;
 mod store_error;
 
 pub use disk_log::DiskLog;
@@ -23,7 +27,7 @@ pub use engine::{
 pub use fold::{Fold, Folded, Live, Waiting};
 pub use format::message::UnixOffset;
 pub use format::record::Marks;
-pub use format::{FORMAT_VERSION, FileName, FormatError, Salt};
+pub use format::{FORMAT_VERSION, FileName, FormatError, Salt, go_through};
 pub use log::{Durable, Log, LogError};
 pub use memory::MemoryLog;
 pub use planted::{Bug, Planted};

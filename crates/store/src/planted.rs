@@ -23,12 +23,10 @@ pub enum Bug {
     TornTailAccepted,
     /// The check sum of an index file is not looked at.
     IndexFileTrusted,
-    /// A torn tail is left where it is and appended behind.
-    TornTailNotCut,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 10] = [
+    pub const ALL: [Bug; 9] = [
         Bug::AcknowledgeBeforeSync,
         Bug::DirectoryNotSynced,
         Bug::CheckSumIgnored,
@@ -38,7 +36,6 @@ impl Bug {
         Bug::CopyNamesSettled,
         Bug::TornTailAccepted,
         Bug::IndexFileTrusted,
-        Bug::TornTailNotCut,
     ];
 }
 

@@ -66,6 +66,7 @@ const LAYERS: [Layer; 12] = [
             "ws-codec",
             "rules",
             "broker",
+            "store",
             // Its configuration and password files: nothing runs it.
             "server",
         ],

@@ -32,6 +32,9 @@ pub(super) struct Cleaner {
     credit: u64,
     /// Of all bytes that have died, those that have been credited.
     died: u64,
+    ended: bool,
+    /// Bytes moved since the log was opened.
+    pub(super) moved: u64,
 }
 
 struct Cleaning {
@@ -66,14 +69,22 @@ impl Copy {
         out.extend_from_slice(&self.body);
     }
 
+    /// Bytes of what it is a copy of.
     pub(super) fn len(&self) -> usize {
-        self.body.len()
+        let (Found::Message(_, place, _) | Found::Row(_, place) | Found::End(_, place)) = &self.of;
+        place.len as usize
     }
 }
 
 impl Cleaner {
     pub(super) fn grant(&mut self, bytes: u64) {
         self.credit = self.credit.saturating_add(bytes);
+    }
+
+    /// Nothing more is cleaned. A segment that is half cleaned stays.
+    pub(super) fn give_up(&mut self) {
+        self.cleaning = None;
+        self.ended = true;
     }
 
     pub(super) fn has_copies(&self) -> bool {
@@ -179,11 +190,13 @@ fn put_message(
 
 impl Engine {
     /// Says what has been appended, and what has died meanwhile: so much may be cleaned.
-    pub(super) fn pace_cleaner(&mut self, appended: u64) {
+    pub(super) fn pace_cleaner(&mut self, appended: u64, copied: u64) {
         let died = self.state.occupancy().died();
-        let fresh = died - std::mem::replace(&mut self.cleaner.died, died);
+        let died = died - std::mem::replace(&mut self.cleaner.died, died);
+        // What was moved has died in its old place, and is no news.
+        let news = (appended + died).saturating_sub(2 * copied);
         if self.is_large() {
-            self.cleaner.grant((appended + fresh).saturating_mul(PACE));
+            self.cleaner.grant(news.saturating_mul(PACE));
         } else {
             self.cleaner.credit = 0;
         }
@@ -203,7 +216,8 @@ impl Engine {
         let sealed = self.segments.sealed.len();
         let scattered = sealed > self.settings.max_small_segments
             && (sealed as u64).saturating_mul(segment / 4) > bytes;
-        (self.held_back && gains) || scattered || (self.is_large() && self.cleaner.credit > 0)
+        let large = self.is_large() && self.cleaner.credit > 0;
+        !self.cleaner.ended && ((self.held_back && gains) || scattered || large)
     }
 
     /// One step of cleaning, where there is one to take.

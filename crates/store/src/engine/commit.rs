@@ -43,8 +43,8 @@ pub(super) struct UnderWay {
     pub(super) bytes: Arc<Vec<u8>>,
     done: Vec<(ShardId, u64)>,
     tickets: usize,
-    /// Bytes of it that no cleaner has copied.
-    fresh: u64,
+    /// Bytes that the cleaner has moved into it.
+    copied: u64,
     first_segment: u32,
 }
 
@@ -108,10 +108,10 @@ impl Engine {
         loop {
             let held_back = self.held_back;
             let mut batch = self.begin();
-            let gathered = self.gather(&mut batch, due)?;
+            let gathered = self.gather(&mut batch)?;
             let announces = self.commit.announce && self.segments.head.is_some();
             if batch.copied > 0 || !batch.done.is_empty() || announces {
-                self.write(batch, now);
+                self.write(batch);
                 return Ok(());
             }
             self.commit.buffer = batch.bytes;
@@ -157,7 +157,7 @@ impl Engine {
     }
 
     /// Copies first, so that what waits can't keep the cleaner from making room.
-    fn gather(&mut self, batch: &mut Batch, due: bool) -> Result<Gathered, StoreError> {
+    fn gather(&mut self, batch: &mut Batch) -> Result<Gathered, StoreError> {
         while batch.copied < self.settings.copy_bytes {
             let Some(copy) = self.cleaner.next_copy(&self.state, self.settings.planted)? else {
                 break;
@@ -168,10 +168,13 @@ impl Engine {
                     let message = false;
                     return Ok(Gathered::NoRoom { need, message });
                 }
-                None => batch.copied += copy.len(),
+                None => {
+                    batch.copied += copy.len();
+                    self.cleaner.moved += copy.len() as u64;
+                }
             }
         }
-        while due && batch.bytes.len() < self.settings.batch_bytes {
+        while batch.bytes.len() < self.settings.batch_bytes {
             if self.held_back && self.intake.hold_front() {
                 continue;
             }
@@ -211,6 +214,8 @@ impl Engine {
                 return Ok(need);
             }
         }
+        #[cfg(test)]
+        self.written.push((op.shard, op.seq));
         batch.done.push((op.shard, op.seq));
         batch.tickets += 1;
         Ok(None)
@@ -245,7 +250,7 @@ impl Engine {
         Ok(None)
     }
 
-    fn write(&mut self, batch: Batch, now: u64) {
+    fn write(&mut self, batch: Batch) {
         let Batch {
             mut bytes,
             count,
@@ -286,33 +291,32 @@ impl Engine {
         };
         self.commit.announce = false;
         self.cleaner.copied_in(batch.number, copied > 0);
-        let fresh = (bytes.len() - copied) as u64;
         self.commit.under_way = Some(UnderWay {
             segment,
             start,
             bytes,
             done,
             tickets,
-            fresh,
+            copied: copied as u64,
             first_segment: batch.first_segment,
         });
         let steps = vec![write, Step::Sync { file }];
         self.start(Lane::Commit, steps, Purpose::Commit);
         if self.settings.planted.has(Bug::AcknowledgeBeforeSync) {
-            self.report(now);
+            self.report();
         }
     }
 
     /// The batch under way is durable.
-    pub(super) fn committed(&mut self, now: u64) {
-        self.report(now);
+    pub(super) fn committed(&mut self) {
+        self.report();
         let Some(batch) = self.commit.under_way.take() else {
             return;
         };
         self.commit.synced = self.commit.last_batch;
         self.commit.served = batch.tickets;
         self.segments.announced = batch.first_segment;
-        self.pace_cleaner(batch.fresh);
+        self.pace_cleaner(batch.bytes.len() as u64, batch.copied);
         if let Ok(buffer) = Arc::try_unwrap(batch.bytes)
             && buffer.capacity() <= 2 * self.settings.batch_bytes
         {
@@ -320,7 +324,7 @@ impl Engine {
         }
     }
 
-    fn report(&mut self, _now: u64) {
+    fn report(&mut self) {
         let Some(batch) = &mut self.commit.under_way else {
             return;
         };
@@ -367,7 +371,10 @@ impl Engine {
         }
         if let Some(mut old) = self.segments.roll() {
             let file = old.items.seal(&old.summary, self.salt);
-            let steps = segments::write_index(old.number, file);
+            let mut steps = segments::write_index(old.number, file);
+            // What is left of it is the disk's again.
+            let (file, len) = (FileName::Segment(old.number), u64::from(old.end));
+            steps.insert(0, Step::Truncate { file, len });
             self.start(Lane::Files, steps, Purpose::WriteIndex);
         }
         Ok(true)

@@ -131,3 +131,21 @@ pub trait Disk {
         Ok(bytes)
     }
 }
+
+impl<D: Disk> Disk for &mut D {
+    fn list(&self) -> Result<Vec<FileName>, DiskError> {
+        (**self).list()
+    }
+
+    fn length(&self, file: FileName) -> Result<u64, DiskError> {
+        (**self).length(file)
+    }
+
+    fn read(&self, file: FileName, at: u64, len: usize) -> Outcome {
+        (**self).read(file, at, len)
+    }
+
+    fn run(&mut self, step: &Step) -> Result<(), DiskError> {
+        (**self).run(step)
+    }
+}

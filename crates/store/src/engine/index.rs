@@ -204,12 +204,6 @@ impl Index {
         }
     }
 
-    pub(crate) fn set_place(&mut self, id: MessageId, place: Place) {
-        if let Some((run, at)) = self.find(id.0) {
-            self.runs[run].entries[at].place = place;
-        }
-    }
-
     pub(crate) fn remove(&mut self, id: MessageId) -> Option<Place> {
         let (run, at) = self.find(id.0)?;
         let entry = self.runs[run].entries.remove(at);
@@ -365,7 +359,8 @@ mod tests {
             let wanted: Vec<_> = model.iter().map(|(id, (place, _))| (*id, *place)).collect();
             prop_assert_eq!(ids, wanted);
             for (id, (_, wanted)) in &model {
-                prop_assert_eq!(index.owed(MessageId(*id)).as_ref(), Some(wanted));
+                let owed = index.owed(MessageId(*id));
+                prop_assert_eq!(owed.as_ref(), Some(wanted));
             }
             let wide = model.values().filter(|(_, o)| o.qos2.is_some() || o.slots.len() > 1 || o.slots.iter().any(|s| s.group.is_some()));
             prop_assert_eq!(index.wide.len(), wide.count());

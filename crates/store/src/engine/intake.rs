@@ -77,13 +77,14 @@ impl Intake {
         self.since
     }
 
-    /// Counts what has ever been given: once as many are taken, all of them are in the log.
+    /// Counts what has ever been given.
     pub(crate) fn given(&self) -> u64 {
         self.given
     }
 
-    pub(crate) fn taken(&self) -> u64 {
-        self.taken
+    /// True where a message's record, given before `given` was counted, may not be written yet.
+    pub(crate) fn may_hold(&self, id: MessageId, given: u64) -> bool {
+        self.taken + (self.held.len() as u64) < given || self.held_ids.contains_key(&id)
     }
 
     pub(crate) fn front(&self) -> Option<&Record> {

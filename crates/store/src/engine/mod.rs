@@ -70,7 +70,7 @@ enum Purpose {
     /// The next spare is made as long as this.
     Lengthen(u32),
     WriteIndex,
-    Unlink(u32),
+    Unlink,
     Clean,
     Read(ReadTicket, MessageId, index::Place),
 }
@@ -95,6 +95,9 @@ pub struct Engine {
     out: Vec<DiskOp>,
     events: Vec<Event>,
     failed: bool,
+    /// In which order operations were written, for tests.
+    #[cfg(test)]
+    written: Vec<(message::ShardId, u64)>,
 }
 
 impl Engine {
@@ -117,6 +120,8 @@ impl Engine {
             out: Vec::new(),
             events: Vec::new(),
             failed: false,
+            #[cfg(test)]
+            written: Vec::new(),
             settings,
         }
     }
@@ -187,6 +192,11 @@ impl Engine {
         self.cleaner.grant(budget);
     }
 
+    /// Bytes that the cleaner has moved since the log was opened.
+    pub fn moved(&self) -> u64 {
+        self.cleaner.moved
+    }
+
     /// Goes on as far as it can at this moment. `now` counts microseconds and never goes back.
     pub fn poll(&mut self, now: u64) {
         if self.failed {
@@ -200,11 +210,10 @@ impl Engine {
     fn go_on(&mut self, now: u64) -> Result<(), StoreError> {
         self.keep_spares(now);
         self.clean();
+        self.start_backup();
         self.try_commit(now)?;
         self.unlink_dead();
-        self.start_reads()?;
-        self.start_backup();
-        Ok(())
+        self.start_reads()
     }
 
     /// When to poll again, if nothing happens before.
@@ -231,6 +240,20 @@ impl Engine {
         self.under_way.is_empty() && self.intake.is_empty() && !self.intake.is_holding()
     }
 
+    /// The last thing before the end: an empty batch, so that damage to the one before it would be told
+    /// from a torn tail. Nothing more is cleaned.
+    pub fn end(&mut self) {
+        self.commit.announce = true;
+        self.cleaner.give_up();
+    }
+
+    /// True where ending loses nothing that could still be made durable.
+    pub fn may_end(&self) -> bool {
+        let stuck = self.held_back || self.segments.full_until.is_some();
+        let done = !self.commit.announce && self.intake.is_empty() && !self.intake.is_holding();
+        self.under_way.is_empty() && (done || stuck)
+    }
+
     /// An operation was done, or failed.
     pub fn complete(&mut self, id: OpId, outcome: Outcome, now: u64) {
         let Some(purpose) = self.under_way.remove(&id) else {
@@ -241,7 +264,7 @@ impl Engine {
         }
         self.commit.blocked = false;
         let done = match outcome {
-            Ok(bytes) => self.done(purpose, bytes, now),
+            Ok(bytes) => self.done(purpose, &bytes),
             Err(error) => self.not_done(purpose, error, now),
         };
         if let Err(error) = done {
@@ -249,14 +272,15 @@ impl Engine {
         }
     }
 
-    fn done(&mut self, purpose: Purpose, bytes: Vec<u8>, now: u64) -> Result<(), StoreError> {
+    fn done(&mut self, purpose: Purpose, bytes: &[u8]) -> Result<(), StoreError> {
         match purpose {
-            Purpose::Commit => self.committed(now),
+            Purpose::Commit => self.committed(),
             Purpose::Make(spare) => self.made(spare),
             Purpose::Lengthen(capacity) => self.lengthened(capacity),
-            Purpose::WriteIndex | Purpose::Unlink(_) => {}
-            Purpose::Clean => self.clean_with(&bytes)?,
-            Purpose::Read(ticket, id, place) => self.read_done(ticket, id, place, &bytes)?,
+            Purpose::WriteIndex => {}
+            Purpose::Unlink => self.unlinked(),
+            Purpose::Clean => self.clean_with(bytes)?,
+            Purpose::Read(ticket, id, place) => self.read_done(ticket, id, place, bytes)?,
         }
         Ok(())
     }

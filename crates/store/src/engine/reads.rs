@@ -42,15 +42,19 @@ pub(super) enum Backup {
 
 impl Engine {
     pub(super) fn start_reads(&mut self) -> Result<(), StoreError> {
-        while self.reads.under_way < self.settings.max_reads
-            && let Some(Wanted { ticket, id, after }) = self.reads.waiting.pop_front()
-        {
+        for _ in 0..self.reads.waiting.len() {
+            if self.reads.under_way >= self.settings.max_reads {
+                break;
+            }
+            let Some(Wanted { ticket, id, after }) = self.reads.waiting.pop_front() else {
+                break;
+            };
             let Some(place) = self.state.index().place(id) else {
-                if self.intake.taken() < after {
+                if self.intake.may_hold(id, after) {
                     // Its record may still be on its way.
                     let wanted = Wanted { ticket, id, after };
-                    self.reads.waiting.push_front(wanted);
-                    return Ok(());
+                    self.reads.waiting.push_back(wanted);
+                    continue;
                 }
                 self.events.push(Event::Body(ticket, None));
                 continue;

@@ -62,6 +62,13 @@ impl Engine {
         self.segments.full_until = Some(now + self.settings.retry_us);
     }
 
+    /// A segment is gone: there may be room now.
+    pub(super) fn unlinked(&mut self) {
+        if let Some(until) = &mut self.segments.full_until {
+            *until = 0;
+        }
+    }
+
     /// True where the head is not one of the reserve.
     pub(super) fn may_take_messages(&self) -> bool {
         self.segments.spares.len() >= self.settings.reserve
@@ -86,11 +93,7 @@ impl Engine {
         for number in self.segments.unlinkable(announced) {
             self.segments.forget(number);
             let steps = segments::unlink(number);
-            self.start(Lane::Files, steps, Purpose::Unlink(number));
-            // There may be room now.
-            if let Some(until) = &mut self.segments.full_until {
-                *until = 0;
-            }
+            self.start(Lane::Files, steps, Purpose::Unlink);
         }
     }
 }

@@ -13,9 +13,13 @@ pub(crate) mod names;
 pub(crate) mod record;
 pub(crate) mod row;
 pub(crate) mod segment;
+#[cfg(test)]
+mod tests;
+mod untrusted;
 
 pub use bytes::FormatError;
 pub use names::FileName;
+pub use untrusted::go_through;
 
 /// The version of everything in this folder. A log of another one is refused.
 pub const FORMAT_VERSION: u32 = 1;

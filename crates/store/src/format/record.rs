@@ -264,11 +264,6 @@ impl<'a> Head<'a> {
         Ok((head, after))
     }
 
-    /// How many destinations it names.
-    pub(crate) fn len(&self) -> usize {
-        self.count
-    }
-
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> + use<'a> {
         let mut reader = Reader::new(self.dests, WHAT);
         let slots = (0..self.count).map(move |_| slot(&mut reader, None).ok());

@@ -16,7 +16,7 @@ use crate::format::segment::{SEGMENT_HEAD, SegmentHead};
 use crate::format::{FORMAT_VERSION, FileName, FormatError, Salt};
 use crate::planted::Bug;
 use crate::store_error::{Damage, StoreError};
-pub(crate) use segment_scan::{Scan, scan};
+pub(crate) use segment_scan::{Scan, scan, scan_to_damage};
 use std::collections::BTreeMap;
 
 /// What recovery has found.
@@ -39,8 +39,6 @@ pub(crate) struct Chain {
     pub(crate) segments: Vec<u32>,
     /// The last segment that holds a batch, gone through; `None` where no batch was ever durable.
     pub(crate) last: Option<(Vec<u8>, Scan)>,
-    /// Segments below and above these.
-    pub(crate) others: Vec<u32>,
 }
 
 /// The log of `disk`, folded; what a crash left behind is put right. `fresh` is the salt of a new log.
@@ -70,9 +68,9 @@ pub(crate) fn recover(
         for &segment in &segments[..segments.len() - 1] {
             fold_sealed(disk, segment, &mut found, settings)?;
         }
-        fold_last(disk, bytes, scan, &mut found, settings)?;
+        fold_last(disk, bytes, scan, &mut found)?;
     }
-    tidy_up(disk, chain.as_ref(), &found)?;
+    tidy_up(disk, &found)?;
     found.next_segment = found.sealed.keys().next_back().map_or(1, |last| last + 1);
     Ok(found)
 }
@@ -102,10 +100,7 @@ pub(crate) fn find_chain(
         }
         let first = scan.summary.first_segment;
         let mut segments: Vec<u32> = numbers[..=at].to_vec();
-        let mut others = segments.clone();
         segments.retain(|n| *n >= first);
-        others.retain(|n| *n < first);
-        others.extend(&numbers[at + 1..]);
         if let Some(hole) = (first..=number).find(|n| !segments.contains(n)) {
             return Err(missing(hole));
         }
@@ -117,14 +112,12 @@ pub(crate) fn find_chain(
             salt,
             segments,
             last,
-            others,
         }));
     }
     Ok(Some(Chain {
         salt,
         segments: Vec::new(),
         last: None,
-        others: numbers,
     }))
 }
 
@@ -141,7 +134,7 @@ pub(crate) fn whole(disk: &dyn Disk, segment: u32) -> Result<Vec<u8>, DiskError>
     disk.read(file, 0, usize::try_from(len).unwrap_or(usize::MAX))
 }
 
-fn head_of(disk: &dyn Disk, segment: u32) -> Result<SegmentHead, StoreError> {
+pub(crate) fn head_of(disk: &dyn Disk, segment: u32) -> Result<SegmentHead, StoreError> {
     let file = FileName::Segment(segment);
     let bytes = disk.read(file, 0, SEGMENT_HEAD)?;
     let head = SegmentHead::decode(&bytes).map_err(|e| Damage {
@@ -231,14 +224,13 @@ fn fold_last(
     bytes: &[u8],
     scan: &Scan,
     found: &mut Found,
-    settings: &Settings,
 ) -> Result<(), StoreError> {
     let summary = scan.summary;
     follow(found, &summary, scan.first_epoch)?;
     let mut items = Items::default();
     fold_batches(bytes, scan, found, &mut items)?;
     let file = FileName::Segment(summary.segment);
-    if bytes.len() > summary.end as usize && !settings.planted.has(Bug::TornTailNotCut) {
+    if bytes.len() > summary.end as usize {
         let len = u64::from(summary.end);
         disk.perform(&[Step::Truncate { file, len }, Step::Sync { file }])?;
     }
@@ -255,7 +247,7 @@ fn fold_batches(
 ) -> Result<(), StoreError> {
     let segment = scan.summary.segment;
     let file = FileName::Segment(segment);
-    scan.frames(bytes, found.salt, &mut |at, len, body| {
+    scan.frames(bytes, &mut |at, len, body| {
         let wrong = |e: FormatError| damaged(file, u64::from(at), &e);
         items.push(at, len, body).map_err(wrong)?;
         let place = Place { segment, at, len };
@@ -271,6 +263,11 @@ fn damaged(file: FileName, at: u64, what: &FormatError) -> StoreError {
 
 /// The batches of a segment follow those before it.
 fn follow(found: &mut Found, next: &Summary, epoch: u64) -> Result<(), StoreError> {
+    if next.last_batch == 0 {
+        let what = "it holds no good batch, and later segments do".to_string();
+        let file = FileName::Segment(next.segment);
+        return Err(Damage { file, at: 0, what }.into());
+    }
     let expected = found.last_batch + 1;
     let gap = found.last_batch != 0 && next.first_batch != expected;
     if gap || epoch < found.epoch {
@@ -292,7 +289,7 @@ fn follow(found: &mut Found, next: &Summary, epoch: u64) -> Result<(), StoreErro
 }
 
 /// Removes what is no part of the log.
-fn tidy_up(disk: &mut dyn Disk, chain: Option<&Chain>, found: &Found) -> Result<(), StoreError> {
+fn tidy_up(disk: &mut dyn Disk, found: &Found) -> Result<(), StoreError> {
     let mut steps = Vec::new();
     for file in disk.list()? {
         let keeps = match file {
@@ -304,7 +301,6 @@ fn tidy_up(disk: &mut dyn Disk, chain: Option<&Chain>, found: &Found) -> Result<
             steps.push(Step::Unlink { file });
         }
     }
-    debug_assert!(chain.is_some() || found.sealed.is_empty());
     steps.push(Step::SyncDirectory);
     disk.perform(&steps)?;
     Ok(())

@@ -124,7 +124,6 @@ impl Scan {
     pub(crate) fn frames(
         &self,
         bytes: &[u8],
-        _salt: Salt,
         visit: &mut dyn FnMut(u32, u32, &[u8]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         for &(at, len) in &self.batches {
