@@ -107,24 +107,24 @@ impl Engine {
         }
         loop {
             let held_back = self.held_back;
+            if self.segments.room() < self.least() && !self.roll(0, self.only_messages())? {
+                if self.held_back && !held_back {
+                    // What is held back makes way.
+                    continue;
+                }
+                self.commit.blocked = true;
+                return Ok(());
+            }
             let mut batch = self.begin();
             let gathered = self.gather(&mut batch)?;
-            let announces = self.commit.announce && self.segments.head.is_some();
-            if batch.copied > 0 || !batch.done.is_empty() || announces {
+            if batch.copied > 0 || !batch.done.is_empty() || self.commit.announce {
                 self.write(batch);
                 return Ok(());
             }
             self.commit.buffer = batch.bytes;
             match gathered {
                 Gathered::NoRoom { need, message } if self.roll(need, message)? => {}
-                // What is held back makes way.
                 Gathered::NoRoom { .. } if self.held_back && !held_back => {}
-                _ if self.segments.head.is_none() && self.commit.announce => {
-                    if !self.roll(0, false)? {
-                        self.commit.blocked = true;
-                        return Ok(());
-                    }
-                }
                 Gathered::NoRoom { .. } => {
                     self.commit.blocked = true;
                     return Ok(());
@@ -132,6 +132,20 @@ impl Engine {
                 Gathered::Enough => return Ok(()),
             }
         }
+    }
+
+    /// What an empty batch takes.
+    fn least(&self) -> usize {
+        match &self.segments.head {
+            Some(head) if head.end == SEGMENT_HEAD as u32 => 0,
+            _ => BATCH_HEAD,
+        }
+    }
+
+    /// True where a segment is wanted for messages alone.
+    fn only_messages(&self) -> bool {
+        let message = matches!(self.intake.front(), Some(Record::Enqueue(_)));
+        message && !self.commit.announce && !self.cleaner.has_copies()
     }
 
     /// An empty batch; the first of a segment begins with the marks.

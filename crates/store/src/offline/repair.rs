@@ -110,9 +110,15 @@ pub fn repair(disk: &mut dyn Disk) -> Result<Option<Loss>, StoreError> {
         steps.push(Step::Truncate { file, len: end });
         steps.push(Step::Sync { file });
     }
-    let gone = disk.list()?.into_iter();
-    let indexes = gone.filter(|file| matches!(file, FileName::Index(_)));
-    steps.extend(indexes.map(|file| Step::Unlink { file }));
+    // Spares and remains, which no batch is lost with; and what is said of segments that are cut.
+    let kept = |n: &u32| walk.segments.iter().any(|s| s.segment == *n) || loss.segments.contains(n);
+    let is_rest = |file: &FileName| match file {
+        FileName::Segment(n) => !kept(n) && Some(*n) != cut,
+        FileName::Index(_) | FileName::Unfinished(_) => true,
+        FileName::Kept(_) => false,
+    };
+    let rest = disk.list()?.into_iter().filter(is_rest);
+    steps.extend(rest.map(|file| Step::Unlink { file }));
     steps.push(Step::SyncDirectory);
     disk.perform(&steps)?;
     let cleaned = verify(disk)?;

@@ -19,7 +19,7 @@ fn filled(seed: u64) -> World {
         if world.held_back {
             return world;
         }
-        let record = world.source.enqueue();
+        let record = world.source.owed_message();
         world.give(record);
         for _ in 0..8 {
             world.disk_step().unwrap();
@@ -35,7 +35,7 @@ fn messages_wait_and_settles_do_not() {
         let mut world = filled(seed);
         let written = world.history();
         for _ in 0..20 {
-            let record = world.source.enqueue();
+            let record = world.source.owed_message();
             world.give(record);
             world.rest();
         }
@@ -97,7 +97,7 @@ fn a_full_disk_survives_a_crash() {
 fn the_end_of_a_session_is_not_held_back() {
     let mut world = filled(3);
     for _ in 0..20 {
-        let record = world.source.enqueue();
+        let record = world.source.owed_message();
         world.give(record);
     }
     for queue in 1..=4 {

@@ -146,6 +146,19 @@ impl Source {
         }))
     }
 
+    /// One that lives until it is settled.
+    pub(super) fn owed_message(&mut self) -> Record {
+        loop {
+            let Record::Enqueue(mut e) = self.enqueue() else {
+                continue;
+            };
+            e.retained = false;
+            if !e.dests.is_empty() {
+                return Record::Enqueue(e);
+            }
+        }
+    }
+
     fn dest(&mut self) -> Dest {
         Dest {
             queue: self.queue(),
