@@ -22,6 +22,8 @@ pub(crate) struct Content<'a> {
     pub origin: QueueId,
     pub id: MessageId,
     pub retained_version: u64,
+    /// Leaves no retained record in the log.
+    pub transient: bool,
     owned: Option<Arc<Message>>,
     /// Encoded forms made so far, shared by all receivers of this turn.
     pub layouts: Layouts,
@@ -36,6 +38,8 @@ pub(crate) struct Source<'a> {
     pub retain: bool,
     pub expires_at: Option<u64>,
     pub origin: QueueId,
+    /// Leaves no retained record in the log.
+    pub transient: bool,
 }
 
 impl<'a> Content<'a> {
@@ -51,6 +55,7 @@ impl<'a> Content<'a> {
             origin: source.origin,
             id: MessageId(0),
             retained_version: 0,
+            transient: source.transient,
             owned: None,
             layouts,
         }
@@ -68,6 +73,7 @@ impl<'a> Content<'a> {
             origin: message.origin,
             id: message.id,
             retained_version: message.retained_version,
+            transient: false,
             owned: Some(message.clone()),
             layouts,
         }

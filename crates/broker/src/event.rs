@@ -1,83 +1,75 @@
 //! What a shard wants written to the operator's log.
+//!
+//! Plain values, made in a turn and given to the driver. Strings from clients are kept as they came;
+//! whoever prints them must escape them.
 
 use crate::auth::Peer;
+use crate::conn::{ConnId, State};
+use crate::shard::Shard;
 use mqtt_codec::Version;
-use std::fmt;
 
-/// One noteworthy moment in a client's life. Strings from clients are kept as they came; whoever
-/// prints them must escape them (`Display` here does, by `{:?}`).
+/// One noteworthy moment in a client's life.
 #[derive(Clone, Debug, PartialEq)]
-pub enum LogEvent {
+pub struct LogEvent {
+    pub what: What,
+    /// `None` where the connection ended before it said who it is.
+    pub client: Option<Box<str>>,
+    /// The authenticated user; of a refused client the one that it claims to be.
+    pub user: Option<Box<str>>,
+    pub peer: Peer,
+    /// `None` where no CONNECT was understood.
+    pub version: Option<Version>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
     Connected {
-        client: Box<str>,
-        peer: Peer,
-        version: Version,
-        user: Option<Box<str>>,
         resumed: bool,
     },
     /// A CONNECT was refused, or a connection never got that far.
     Refused {
-        client: Option<Box<str>>,
-        peer: Peer,
         why: Box<str>,
     },
     Disconnected {
-        client: Box<str>,
         why: Box<str>,
-    },
-    /// Something that an operator should look at.
-    Warning {
-        client: Option<Box<str>>,
-        what: Box<str>,
     },
 }
 
-impl fmt::Display for LogEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LogEvent::Connected {
-                client,
-                peer,
-                version,
-                user,
-                resumed,
-            } => {
-                let how = if *resumed { "resumed" } else { "connected" };
-                write!(
-                    f,
-                    "client {client:?} {how} from {peer} by {}",
-                    version.label()
-                )?;
-                user.as_ref().map_or(Ok(()), |u| write!(f, " as {u:?}"))
-            }
-            LogEvent::Refused {
-                client: Some(client),
-                peer,
-                why,
-            } => {
-                write!(
-                    f,
-                    "client {client:?} from {peer} refused: {}",
-                    why.escape_debug()
+impl Shard {
+    /// Notes what happens to a connection, with all that is known of it by now.
+    pub(crate) fn note(&mut self, id: ConnId, what: What) {
+        let Some(conn) = self.conns.get(id) else {
+            return;
+        };
+        let named = |name: &str| (!name.is_empty()).then(|| Box::from(name));
+        let (client, user, version) = match &conn.state {
+            State::Authenticating(connecting) => (
+                named(&connecting.client_id),
+                connecting.user.clone(),
+                Some(connecting.version),
+            ),
+            State::Moving(_, handoff) => (
+                named(&handoff.identity.client_id),
+                handoff.identity.user.as_deref().map(Into::into),
+                Some(handoff.connecting.version),
+            ),
+            State::Online(online) => {
+                let session = self.sessions.get(online.session);
+                let identity = session.map(|session| &session.identity);
+                (
+                    identity.and_then(|identity| named(&identity.client_id)),
+                    identity.and_then(|identity| identity.user.as_deref().map(Into::into)),
+                    Some(online.version),
                 )
             }
-            LogEvent::Refused {
-                client: None,
-                peer,
-                why,
-            } => {
-                write!(f, "connection from {peer} refused: {}", why.escape_debug())
-            }
-            LogEvent::Disconnected { client, why } => {
-                write!(f, "client {client:?} disconnected: {}", why.escape_debug())
-            }
-            LogEvent::Warning {
-                client: Some(client),
-                what,
-            } => {
-                write!(f, "client {client:?}: {}", what.escape_debug())
-            }
-            LogEvent::Warning { client: None, what } => write!(f, "{}", what.escape_debug()),
-        }
+            State::Fresh | State::Closing => (None, None, None),
+        };
+        self.out.events.push(LogEvent {
+            what,
+            client,
+            user,
+            peer: conn.peer.clone(),
+            version,
+        });
     }
 }

@@ -4,7 +4,7 @@
 //! adds its interest first and reads the retained tree then, so one of the two always sees the
 //! other. Durable destinations get one record, before anything is mailed.
 
-use crate::auth::{Action, Policy, authorize};
+use crate::auth::{Action, Classes, Policy, authorize};
 use crate::content::{Content, Source};
 use crate::mail::{Addressed, Letter};
 use crate::route::{GroupRoute, Remote, Route};
@@ -20,11 +20,19 @@ use std::sync::Arc;
 /// Retained messages that one look takes out.
 const EXPIRED_AT_ONCE: usize = 256;
 
-/// Who publishes: a session of this shard.
+/// Who publishes: a session of this shard, or [`Publisher::OPERATOR`].
 #[derive(Clone, Copy)]
 pub(crate) struct Publisher {
     pub session: u32,
     pub class: u32,
+}
+
+impl Publisher {
+    /// An operator, or the broker itself: may publish to every topic.
+    pub(crate) const OPERATOR: Publisher = Publisher {
+        session: u32::MAX,
+        class: Classes::OPERATOR,
+    };
 }
 
 /// What became of a publish.
@@ -75,7 +83,7 @@ impl<'a> Copy<'a> {
 }
 
 impl Shard {
-    /// Publishes a message for a session of this shard.
+    /// Publishes a message for a session of this shard, or for an operator.
     pub(crate) fn publish(
         &mut self,
         publisher: &Publisher,
@@ -179,7 +187,8 @@ impl Shard {
         qos2_id: Option<(QueueId, u16)>,
     ) -> bool {
         let wanted = content.qos > QoS::AtMostOnce && route.wants_record();
-        if !wanted && qos2_id.is_none() && content.retained_version == 0 {
+        let retained = content.retained_version != 0 && !content.transient;
+        if !wanted && qos2_id.is_none() && !retained {
             return false;
         }
         if content.id == MessageId(0) {
@@ -208,7 +217,6 @@ impl Shard {
             subscription_ids: Box::default(),
         });
         let dests: Box<[Dest]> = sessions.chain(groups).collect();
-        let retained = content.retained_version != 0;
         if dests.is_empty() && qos2_id.is_none() && !retained {
             return false;
         }

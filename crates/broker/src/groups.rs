@@ -69,7 +69,7 @@ impl Shard {
         };
         match known.push(message, id, ordinal, limits) {
             Ok(charge) => {
-                self.queued_charge += charge;
+                self.gauges.queued(charge);
                 self.hand_out(group, now);
             }
             Err(item) => {
@@ -92,7 +92,7 @@ impl Shard {
                     return;
                 };
                 let (waiting, charge) = ended.end();
-                self.release_charge(charge);
+                self.gauges.unqueued(waiting.len(), charge);
                 for item in waiting {
                     self.settle(item.id, item.ordinal);
                     self.stats.drop(Drop::SessionEnded);
@@ -118,7 +118,7 @@ impl Shard {
             let Some((step, charge)) = group.step(window, may_read) else {
                 return;
             };
-            self.release_charge(charge);
+            self.gauges.unqueued(1, charge);
             let Handout {
                 member,
                 shard,
@@ -260,7 +260,7 @@ impl Shard {
         };
         known.released(member);
         let charge = known.put_back(item);
-        self.queued_charge += charge;
+        self.gauges.queued(charge);
         self.hand_out(group, now);
     }
 

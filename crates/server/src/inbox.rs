@@ -3,18 +3,18 @@
 //!
 //! A push never waits and never fails. What bounds an inbox is taken where work is admitted: mails by
 //! the shards' credit, new and moving connections by `max_connections`, logins by the bound of the
-//! login queue, durable marks by one per shard and sync.
+//! login queue, durable marks by one per shard and sync, pings by the round that is under way.
 
 use broker::auth::{AuthReply, Peer};
 use broker::conn::Handoff;
 use broker::mail::Mail;
 use broker::{ConnId, Settings};
-use mio::net::TcpStream;
 use mio::{Registry, Token, Waker};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::link::Link;
 use crate::login::Login;
 use crate::shard_thread::Arrival;
 
@@ -24,11 +24,13 @@ pub(crate) enum Letter {
     /// A connection moves here.
     Arrive(Box<(Arrival, Box<Handoff>)>),
     /// A connection was accepted for this shard.
-    Accepted(TcpStream, Peer),
+    Accepted(Link, Peer),
     /// All store operations of this shard up to this number are durable.
     Durable(u64),
     Auth(AuthReply),
     Settings(Arc<Settings>, Login),
+    /// Show that the shard turns, by the number of this round of the watchdog.
+    Ping(u64),
     /// Close all connections, and say when there is none left.
     Shutdown,
     /// Leave the loop.

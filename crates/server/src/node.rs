@@ -3,25 +3,26 @@
 //! Owns the threads and the configuration that they run on. A thread that fails is reported as an
 //! event; what follows from it is the owner's to decide.
 
-use crate::acceptor::{Acceptor, AcceptorStop, Door};
+use crate::acceptor::{Acceptor, AcceptorStop, Door, DoorSocket};
 use crate::admission::{Admission, ConnectionLimits};
 use crate::clock::Clock;
 use crate::config::{Config, Listener, Scheme};
+use crate::entrance::Entrances;
 use crate::inbox::{Inbox, Letter};
 use crate::log_thread::{self, LogInbox};
 use crate::login::{Login, LoginDesk};
 use crate::shard_thread::{ShardThread, WAKER};
-use crate::websocket::Upgrade;
+use crate::watchdog::Pulse;
 use crate::wiring::{Event, Wiring};
-use crate::{data_dir, listen, logging};
+use crate::{data_dir, listen, logging, unix_socket};
 use broker::auth::Transport;
 use broker::{Settings, Shard, Shared};
 use message::{LogId, ShardId};
 use mio::Poll;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 use store::MemoryLog;
@@ -53,8 +54,10 @@ fn hint(error: &io::Error) -> &'static str {
             "; is another broker running? Stop it, or choose another port with --listen"
         }
         io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 need a privilege (CAP_NET_BIND_SERVICE), others do not"
+            "; ports below 1024 need a privilege (CAP_NET_BIND_SERVICE), others do not; a socket \
+             needs a directory that the broker may write to"
         }
+        io::ErrorKind::NotFound => "; its directory does not exist: make it first",
         io::ErrorKind::AddrNotAvailable => {
             "; this machine has no such address: 0.0.0.0 is every address it has"
         }
@@ -66,7 +69,6 @@ fn hint(error: &io::Error) -> &'static str {
 pub struct Node {
     config: Config,
     wiring: Arc<Wiring>,
-    urls: Vec<String>,
     acceptor: AcceptorStop,
     shards: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
@@ -80,7 +82,8 @@ impl Node {
         let descriptors = listen::raise_descriptor_limit();
         let (doors, urls) = bind_all(&config.listeners)?;
         let (sender, events) = sync_channel(MAX_EVENTS);
-        let (polls, wiring) = wire(&config, sender, descriptors).map_err(ServeError::Start)?;
+        let (polls, wiring) =
+            wire(&config, sender, descriptors, urls).map_err(ServeError::Start)?;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
@@ -92,7 +95,6 @@ impl Node {
         Ok(Node {
             config,
             wiring,
-            urls,
             acceptor,
             shards,
             others,
@@ -103,22 +105,34 @@ impl Node {
 
     /// The URLs that are listened on, in the order of the configuration.
     pub fn urls(&self) -> &[String] {
-        &self.urls
+        &self.wiring.urls
     }
 
-    /// Reads the configuration again. Where that fails, the old one stays in force.
-    pub fn reload(&mut self) {
+    /// Reads the configuration again. Where that fails, the old one stays in force, the log says why,
+    /// and false is returned.
+    pub fn reload(&mut self) -> bool {
         let reloaded = match self.config.reload() {
             Ok(reloaded) => reloaded,
-            Err(error) => return tracing::error!("nothing was reloaded:\n{error}"),
+            Err(error) => {
+                for line in format!("nothing was reloaded:\n{error}").lines() {
+                    tracing::error!("{line}");
+                }
+                return false;
+            }
         };
         for key in &reloaded.needs_restart {
             tracing::warn!("{key} has changed; that takes effect at the next start");
         }
+        for warning in &reloaded.config.warnings {
+            if !self.config.warnings.contains(warning) {
+                tracing::warn!("{warning}");
+            }
+        }
         self.config = reloaded.config;
         let config = &self.config;
-        if let Err(error) = logging::set_level(config.values.log_level) {
-            tracing::warn!("log.level stays as it was: {error}");
+        self.wiring.entrances.reload(config);
+        if let Err(error) = logging::set(config.values.log_level, config.values.log_format) {
+            tracing::warn!("[log] stays as it was: {error}");
         }
         let limits = connection_limits(config, listen::raise_descriptor_limit());
         self.wiring.admission.set_limits(limits);
@@ -129,6 +143,7 @@ impl Node {
             shard.push(Letter::Settings(settings.clone(), login(config)));
         }
         tracing::info!("configuration reloaded");
+        true
     }
 
     /// Stops cleanly: clients are told, the log is synced, all threads end.
@@ -171,10 +186,31 @@ impl Node {
         None
     }
 
-    /// Waits for the next thing that the owner must know.
-    pub(crate) fn next_event(&self) -> Event {
-        let gone = |_| Event::Failed("every thread has ended".into());
-        self.events.recv().unwrap_or_else(gone)
+    /// Waits for the next thing that the owner must know, for so long at most.
+    pub(crate) fn next_event(&self, at_most: Option<Duration>) -> Option<Event> {
+        let event = match at_most {
+            Some(time) => self.events.recv_timeout(time),
+            None => self.events.recv().map_err(RecvTimeoutError::from),
+        };
+        match event {
+            Ok(event) => Some(event),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => {
+                Some(Event::Failed("every thread has ended".into()))
+            }
+        }
+    }
+
+    /// Asks every shard for a sign of life, which [`Node::pulse`] shows.
+    pub(crate) fn ping(&self, round: u64) {
+        for shard in &self.wiring.shards {
+            shard.push(Letter::Ping(round));
+        }
+    }
+
+    /// The last round that each shard has answered.
+    pub(crate) fn pulse(&self) -> impl Iterator<Item = u64> {
+        self.wiring.pulse.iter().map(Pulse::round)
     }
 
     pub(crate) fn events(&self) -> SyncSender<Event> {
@@ -216,21 +252,37 @@ fn bind_all(listeners: &[Listener]) -> Result<(Vec<Door>, Vec<String>), ServeErr
             url: listener.url.clone(),
             source,
         };
-        let socket = listen::bind(listener.address).map_err(failed)?;
-        let url = listener.bound_url(socket.local_addr().map_err(failed)?);
-        let transport = match listener.scheme {
-            Scheme::Mqtt => Transport::Tcp,
-            Scheme::Ws => Transport::WebSocket,
-        };
-        bound.push((Door { socket, transport }, url));
+        bound.push(bind(listener).map_err(failed)?);
     }
     Ok(bound.into_iter().unzip())
+}
+
+fn bind(listener: &Listener) -> io::Result<(Door, String)> {
+    let transport = match listener.scheme {
+        Scheme::Mqtt => Transport::Tcp,
+        Scheme::Mqtts => Transport::Tls,
+        Scheme::Ws => Transport::WebSocket,
+        Scheme::Wss => Transport::SecureWebSocket,
+        Scheme::Unix => Transport::Unix,
+    };
+    let (socket, url) = if listener.scheme == Scheme::Unix {
+        let path = Path::new(&listener.path);
+        let (socket, _file) = unix_socket::bind(path, listener.mode.0, listen::BACKLOG)?;
+        let socket = DoorSocket::Unix { socket, _file };
+        (socket, listener.url.clone())
+    } else {
+        let socket = listen::bind(listener.address)?;
+        let url = listener.bound_url(socket.local_addr()?);
+        (DoorSocket::Tcp(socket), url)
+    };
+    Ok((Door { socket, transport }, url))
 }
 
 fn wire(
     config: &Config,
     events: SyncSender<Event>,
     descriptors: u64,
+    urls: Vec<String>,
 ) -> io::Result<(Vec<Poll>, Arc<Wiring>)> {
     let clock = Clock::start();
     let (mut polls, mut shards) = (Vec::new(), Vec::new());
@@ -242,12 +294,14 @@ fn wire(
     let failures = config.values.server_limits.failed_logins_per_minute;
     let wiring = Wiring {
         clock,
+        pulse: shards.iter().map(|_| Pulse::default()).collect(),
         shards,
         log: LogInbox::default(),
         desk: LoginDesk::new(clock, failures),
         admission: Admission::new(connection_limits(config, descriptors)),
-        upgrades: config.listeners.iter().map(Upgrade::of).collect(),
+        entrances: Entrances::new(config),
         events,
+        urls,
     };
     Ok((polls, Arc::new(wiring)))
 }

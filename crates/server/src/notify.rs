@@ -1,6 +1,6 @@
-//! Telling systemd how the service is: one datagram to the socket that `NOTIFY_SOCKET` names.
+//! Telling systemd how the service is: datagrams to the socket that `NOTIFY_SOCKET` names.
 //!
-//! Without that variable, or where the socket is gone, nothing happens.
+//! Owns nothing. Without that variable nothing happens; where the socket is gone, the log says so.
 
 #[cfg(target_os = "linux")]
 use std::os::linux::net::SocketAddrExt;
@@ -12,25 +12,33 @@ pub(crate) enum State {
     Ready,
     Reloading,
     Stopping,
+    /// Everything still moves.
+    Alive,
 }
 
-/// Tells the service manager, if there is one.
-pub(crate) fn tell(state: State) {
+/// Tells the service manager, if there is one; `status` is a line for whoever asks it how we are, and
+/// stays the last one where it is empty.
+pub(crate) fn tell(state: State, status: &str) {
     if let Some(name) = std::env::var_os("NOTIFY_SOCKET") {
-        send(name.as_encoded_bytes(), state);
+        send(name.as_encoded_bytes(), state, status);
     }
 }
 
-fn send(name: &[u8], state: State) {
-    let text = match state {
+fn send(name: &[u8], state: State, status: &str) {
+    let mut text = match state {
         State::Ready => "READY=1".to_owned(),
         State::Stopping => "STOPPING=1".to_owned(),
+        State::Alive => "WATCHDOG=1".to_owned(),
         State::Reloading => {
             let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
             let us = now.tv_sec * 1_000_000 + now.tv_nsec / 1000;
             format!("RELOADING=1\nMONOTONIC_USEC={us}")
         }
     };
+    if let Some(line) = status.lines().next() {
+        text += "\nSTATUS=";
+        text += line;
+    }
     let address = match name.strip_prefix(b"@") {
         #[cfg(target_os = "linux")]
         Some(name) => SocketAddr::from_abstract_name(name),
@@ -52,13 +60,21 @@ mod tests {
         let name = format!("waypost-notify-test-{}", std::process::id());
         let address = SocketAddr::from_abstract_name(&name).unwrap();
         let manager = UnixDatagram::bind_addr(&address).unwrap();
-        let mut text = [0; 100];
-        let name = format!("@{name}");
-        send(name.as_bytes(), State::Ready);
-        let n = manager.recv(&mut text).unwrap();
-        assert_eq!(&text[..n], b"READY=1");
-        send(name.as_bytes(), State::Reloading);
-        let n = manager.recv(&mut text).unwrap();
-        assert!(text[..n].starts_with(b"RELOADING=1\nMONOTONIC_USEC="));
+        let told = |state, status| {
+            send(format!("@{name}").as_bytes(), state, status);
+            let mut text = [0; 200];
+            let n = manager.recv(&mut text).unwrap();
+            String::from_utf8(text[..n].to_vec()).unwrap()
+        };
+        assert_eq!(told(State::Ready, ""), "READY=1");
+        assert_eq!(told(State::Alive, ""), "WATCHDOG=1");
+        assert_eq!(
+            told(State::Stopping, "Stopping\nREADY=1"),
+            "STOPPING=1\nSTATUS=Stopping"
+        );
+        let reloading = told(State::Reloading, "Reloading");
+        let us = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=");
+        let us = us.unwrap().strip_suffix("\nSTATUS=Reloading").unwrap();
+        assert!(us.parse::<u64>().is_ok_and(|us| us > 0), "{reloading}");
     }
 }

@@ -1,6 +1,6 @@
 //! Keys of the configuration by what they change: how they are given, and what listeners do.
 //!
-//! Those of a whole process (`data_dir`, `shards`, `log.level`) are in `serve.rs`, users and access
+//! Those of a whole process (`data_dir`, `shards`, `[log]`) are in `serve.rs`, users and access
 //! lists in `access.rs`, limits per address in `addresses.rs`; what the shards do with theirs is in
 //! the protocol scripts.
 
@@ -25,7 +25,7 @@ fn shown(config: &Config, key: &str) -> (Value, String) {
 fn other_value(key: &str, folder: &Folder) -> String {
     let file = folder.path("empty.txt").display().to_string();
     let words = [
-        "17", "1700", "48 KiB", "48 MiB", "false", "true", "1", "debug", "memory",
+        "17", "1700", "48 KiB", "48 MiB", "false", "true", "1", "debug", "json", "memory",
     ];
     let text = format!("\"{file}\"");
     let default = shown(&load(Sources::default()).unwrap(), key).0;

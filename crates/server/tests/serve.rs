@@ -44,6 +44,11 @@ struct Served {
 }
 
 fn serve(name: &str, config: &str) -> Served {
+    serve_under(name, config, &[])
+}
+
+/// With these variables of the environment.
+fn serve_under(name: &str, config: &str, environment: &[(&str, &str)]) -> Served {
     let directory = std::env::temp_dir().join(format!("waypost-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
     let file = directory.join("waypost.toml");
@@ -57,6 +62,7 @@ fn serve(name: &str, config: &str) -> Served {
         .unwrap();
     let mut process = command(&file)
         .env("NOTIFY_SOCKET", &socket)
+        .envs(environment.iter().copied())
         .spawn()
         .unwrap();
     let lines = BufReader::new(process.stdout.take().unwrap()).lines();
@@ -83,16 +89,24 @@ fn command(file: &Path) -> Command {
     command
         .args(["--exact", "serves_where_it_is_told_to", "--nocapture"])
         .env(FILE, file)
+        .env_remove("WATCHDOG_USEC")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
 }
 
 impl Served {
-    fn state(&self) -> String {
-        let mut text = [0; 200];
+    /// What the service manager is told next: the state, and the line about it.
+    fn told(&self) -> (String, String) {
+        let mut text = [0; 500];
         let n = self.manager.recv(&mut text).unwrap();
-        String::from_utf8(text[..n].to_vec()).unwrap()
+        let text = String::from_utf8(text[..n].to_vec()).unwrap();
+        let (state, status) = text.split_once("\nSTATUS=").unwrap_or((&text, ""));
+        (state.to_owned(), status.to_owned())
+    }
+
+    fn state(&self) -> String {
+        self.told().0
     }
 
     fn signal(&self, signal: Signal) {
@@ -131,7 +145,11 @@ impl Served {
     /// Ends it, checks the exit code and returns the log.
     fn end(mut self) -> String {
         self.signal(Signal::TERM);
-        assert_eq!(self.state(), "STOPPING=1");
+        let mut told = self.told();
+        while told.0 == "WATCHDOG=1" {
+            told = self.told();
+        }
+        assert_eq!(told, ("STOPPING=1".into(), "Stopping".into()));
         let mut log = String::new();
         let mut stderr = self.process.stderr.take().unwrap();
         stderr.read_to_string(&mut log).unwrap();
@@ -157,6 +175,70 @@ fn ready_served_and_stopped_by_a_signal() {
         !log.contains("\x1b[31m"),
         "a client's bytes reach the terminal: {log:?}"
     );
+}
+
+/// MQTT 5 clients are told why, older ones are only closed [MQTT-3.14.0-1].
+#[test]
+fn a_signal_to_stop_tells_each_client_in_its_protocol() {
+    let served = serve("goodbye", LISTENER);
+    assert_eq!(served.state(), "READY=1");
+    let mut old = served.dial();
+    old.write_all(&connect("old")).unwrap();
+    expect(&mut old, CONNACK);
+    let mut new = served.client("new");
+    let log = served.end();
+    assert!(rest(&mut old).is_empty());
+    let (first, body) = new.read();
+    assert_eq!((first, body[0]), (0xe0, 0x8b), "server shutting down");
+    for client in ["old", "new"] {
+        let line = format!("client disconnected client=\"{client}\"");
+        assert!(log.contains(&line), "{log}");
+    }
+    assert!(
+        log.contains("reason=\"the server is shutting down\""),
+        "{log}"
+    );
+}
+
+#[test]
+fn systemd_is_told_how_it_is() {
+    let served = serve("status", LISTENER);
+    let serving = format!("Serving mqtt://{}", served.address);
+    assert_eq!(served.told(), ("READY=1".into(), serving.clone()));
+    served.signal(Signal::HUP);
+    let (state, status) = served.told();
+    let us = state.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap();
+    assert!(us.parse::<u64>().is_ok_and(|us| us > 0), "{state}");
+    assert_eq!(status, "Reading the configuration again");
+    assert_eq!(served.told(), ("READY=1".into(), serving.clone()));
+    served.write("waypost.toml", "nonsense = 1");
+    served.signal(Signal::HUP);
+    assert!(served.state().starts_with("RELOADING=1\n"));
+    let (state, status) = served.told();
+    assert_eq!(state, "READY=1");
+    assert!(
+        status.starts_with(&serving) && status.contains("configuration is wrong"),
+        "{status}"
+    );
+    served.end();
+}
+
+#[test]
+fn the_watchdog_is_fed_while_all_shards_answer() {
+    let watched = [("WATCHDOG_USEC", "20000")];
+    let served = serve_under("watched", &format!("shards = 3\n{LISTENER}"), &watched);
+    assert_eq!(served.state(), "READY=1");
+    // The first needs no answer, each further one is a round that every shard has answered.
+    for _ in 0..10 {
+        assert_eq!(served.told(), ("WATCHDOG=1".into(), String::new()));
+    }
+    served.end();
+
+    let pid = [("WATCHDOG_USEC", "1000"), ("WATCHDOG_PID", "1")];
+    let served = serve_under("unwatched", LISTENER, &pid);
+    assert_eq!(served.state(), "READY=1");
+    served.reload();
+    served.end();
 }
 
 #[test]
@@ -278,11 +360,53 @@ fn the_log_level_says_what_is_logged() {
     let log = served.end();
     drop((before, between, after));
     assert!(!log.contains("unheard of"), "{log}");
-    assert!(log.contains("\"heard of\" connected"), "{log}");
+    assert!(
+        log.contains("INFO client connected client=\"heard of\""),
+        "{log}"
+    );
     assert!(
         log.contains("WARN durability is \"memory\""),
         "said loudly: {log}"
     );
+}
+
+/// A client cannot forge a line; the format changes with the next one.
+#[test]
+fn the_log_is_text_or_json() {
+    let format = |format: &str| format!("log.format = '{format}'\n{LISTENER}");
+    let served = serve("format", &format("json"));
+    assert_eq!(served.state(), "READY=1");
+    let connect = |id| {
+        let mut client = served.client(id);
+        client.send(PINGREQ);
+        assert_eq!(client.read().0, PINGRESP[0]);
+        client
+    };
+    let hostile = "x\",\"user\":\"root";
+    let first = connect(hostile);
+    served.write("waypost.toml", &format("text"));
+    served.reload();
+    let second = connect(hostile);
+    let address = served.address.clone();
+    let log = served.end();
+    drop((first, second));
+    let (json, text): (Vec<_>, Vec<_>) = log.lines().partition(|line| line.starts_with('{'));
+    let objects: Vec<serde_json::Value> = json
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let connected = objects.iter().find(|o| o["message"] == "client connected");
+    let connected = connected.unwrap();
+    assert_eq!(connected["client"], hostile);
+    assert_eq!(connected["user"], hostile);
+    assert_eq!(connected["listener"], format!("mqtt://{address}"));
+    assert_eq!(connected["protocol"], "mqtt5");
+    assert_eq!(connected["level"], "info");
+    assert!(connected["address"].as_str().unwrap().contains(':'));
+    assert!(connected["time"].as_str().unwrap().ends_with('Z'));
+    let line = text.iter().find(|line| line.contains("client connected"));
+    let quoted = "client=\"x\\\",\\\"user\\\":\\\"root\" user=\"x\\\"";
+    assert!(line.unwrap().contains(quoted), "{line:?}");
 }
 
 /// Users' rights by SIGHUP: gone within a second, and a bad file takes nothing away and gives nothing.

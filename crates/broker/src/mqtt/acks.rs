@@ -151,6 +151,7 @@ impl Shard {
         let Some(entry) = session.inflight.complete(packet_id) else {
             return;
         };
+        self.gauges.in_flight -= 1;
         if durable && entry.qos == QoS::ExactlyOnce {
             self.store(Record::Delete(RowKey::Inflight(queue, packet_id)));
         }

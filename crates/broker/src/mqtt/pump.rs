@@ -55,7 +55,7 @@ impl Shard {
             return false;
         };
         let (queue, durable) = (session.queue, session.durable);
-        self.release_charge(charge);
+        self.gauges.unqueued(1, charge);
         if item.message.expired(now.ms) {
             self.settle(item.id, item.ordinal);
             self.served(queue, item.held);
@@ -74,6 +74,7 @@ impl Shard {
             return false;
         };
         let keep = (durable || item.held.is_some()).then(|| item.clone());
+        self.gauges.in_flight += 1;
         let packet_id = session
             .inflight
             .push(Phase::Sent, qos::wire(item.qos), keep);

@@ -188,8 +188,10 @@ impl Group {
         })
     }
     /// The group ends: what nobody will get, and its charge.
-    pub(crate) fn end(self) -> (impl Iterator<Item = GroupItem>, u64) {
-        (self.line.into_iter().chain(self.aside), self.bytes)
+    pub(crate) fn end(self) -> (VecDeque<GroupItem>, u64) {
+        let mut waiting = self.line;
+        waiting.extend(self.aside);
+        (waiting, self.bytes)
     }
 }
 
@@ -298,6 +300,6 @@ mod tests {
     fn what_is_aside_ends_with_the_group() {
         let mut group = group(&["1", "2"], &[member(1, false), member(2, true)]);
         assert_eq!(drain(&mut group, 1), to(&[("2", 2)]));
-        assert_eq!(group.end().0.count(), 1);
+        assert_eq!(group.end().0.len(), 1);
     }
 }

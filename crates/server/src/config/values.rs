@@ -22,6 +22,7 @@ pub struct Values {
     pub server_moved: bool,
     pub auth: AuthFiles,
     pub log_level: LogLevel,
+    pub log_format: LogFormat,
 }
 
 impl Default for Values {
@@ -37,6 +38,7 @@ impl Default for Values {
             server_moved: false,
             auth: AuthFiles::default(),
             log_level: LogLevel::Info,
+            log_format: LogFormat::Text,
         }
     }
 }
@@ -50,6 +52,7 @@ pub struct ServerLimits {
     /// Not for loopback.
     pub max_unauthenticated_per_ip: usize,
     pub failed_logins_per_minute: u32,
+    pub tls_handshake_timeout_ms: u64,
 }
 
 impl Default for ServerLimits {
@@ -59,6 +62,7 @@ impl Default for ServerLimits {
             max_connections_per_ip: 1_000,
             max_unauthenticated_per_ip: 64,
             failed_logins_per_minute: 10,
+            tls_handshake_timeout_ms: 5_000,
         }
     }
 }
@@ -122,5 +126,26 @@ impl Setting for LogLevel {
 
     fn show(&self, _: &Rule) -> Value {
         Value::Text(self.as_str().into())
+    }
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line, for programs.
+    Json,
+}
+
+pub(super) const LOG_FORMATS: &[&str] = &["text", "json"];
+
+impl Setting for LogFormat {
+    fn read(given: &Given<'_>, rule: &Rule) -> Result<Self, String> {
+        choose(given, rule, &[LogFormat::Text, LogFormat::Json])
+    }
+
+    fn show(&self, _: &Rule) -> Value {
+        Value::Text(LOG_FORMATS[*self as usize].into())
     }
 }

@@ -6,11 +6,11 @@ use super::slots::flag;
 use super::{MAX_ROUNDS, ShardThread, Stage};
 use crate::inbox::Letter;
 use crate::link::Wrote;
+use crate::logging::client_event;
 use crate::login::Login;
 use crate::websocket::{Ended, GOING_AWAY, NORMAL_CLOSURE};
 use broker::ConnId;
 use broker::auth::{AuthReply, AuthRequest};
-use broker::event::LogEvent;
 
 impl ShardThread {
     /// Ends the turn, and those that follow from carrying out its output.
@@ -52,7 +52,9 @@ impl ShardThread {
             for conn in turn.closing.drain(..) {
                 self.begin_closing(conn);
             }
-            turn.events.drain(..).for_each(|event| record(&event));
+            for event in turn.events.drain(..) {
+                client_event(&event, self.wiring.listener(event.peer.listener));
+            }
             self.turn = turn;
         }
     }
@@ -174,17 +176,12 @@ impl ShardThread {
         }
         if slot.has(flag::CLOSING) {
             self.shard.release(conn);
+        } else if ended.unfit {
+            self.shard.on_unfit(conn, &ended.why, self.now);
         } else {
             self.shard.on_closed(conn, &ended.why, self.now);
         }
         let registry = self.poll.registry();
         self.lingering.add(slot.link, registry, self.now.ms);
-    }
-}
-
-fn record(event: &LogEvent) {
-    match event {
-        LogEvent::Connected { .. } | LogEvent::Disconnected { .. } => tracing::info!("{event}"),
-        LogEvent::Refused { .. } | LogEvent::Warning { .. } => tracing::warn!("{event}"),
     }
 }

@@ -1,5 +1,6 @@
-//! The commands, one file each. They own their options, and print through `output` alone.
+//! The commands, one file or folder each. They own their options, and print through `output` alone.
 
+pub(crate) mod bench;
 pub(crate) mod config;
 pub(crate) mod connection;
 mod json;
@@ -10,3 +11,4 @@ pub(crate) mod property_words;
 pub(crate) mod publish;
 pub(crate) mod serve;
 pub(crate) mod subscribe;
+mod tls;
