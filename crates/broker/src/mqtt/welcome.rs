@@ -53,15 +53,16 @@ impl Shard {
         };
         session.expiry_s = expiry_s;
         session.durable |= expiry_s > 0;
+        session.recorded |= session.durable || will.is_some();
         session.conn = Some(id);
         session.ready = false;
-        if session.durable {
+        let recorded = session.recorded;
+        if recorded {
             let row = session_row(session, None);
             self.store(Record::Put(row));
         }
         self.set_will(slot, will);
-        let wait =
-            self.sessions.get(slot).is_some_and(|s| s.durable) || self.ended_durable_since(emitted);
+        let wait = recorded || self.ended_durable_since(emitted);
         self.attach(id, slot, connecting, session_present, expiry_s, now);
         if wait {
             self.wait_for(id, Waiter::Welcome { conn: id });
@@ -101,6 +102,7 @@ impl Shard {
             conn: None,
             ready: false,
             durable,
+            recorded: durable,
             expiry_s: 0,
             subscriptions: Subscriptions::default(),
             inflight: Inflight::default(),
