@@ -50,6 +50,8 @@ pub(crate) struct Copy<'a> {
     pub id: MessageId,
     pub ordinal: u32,
     pub held: Option<crate::queue::Held>,
+    /// See [`crate::queue::Queued::again`].
+    pub again: bool,
 }
 
 impl<'a> Copy<'a> {
@@ -63,6 +65,7 @@ impl<'a> Copy<'a> {
             id: MessageId(0),
             ordinal: 0,
             held: None,
+            again: false,
         }
     }
 
@@ -149,6 +152,7 @@ impl Shard {
                 },
                 ordinal: mine,
                 held: None,
+                again: false,
             };
             self.deliver_to_queue(d.queue, content, &copy, now);
         }
@@ -248,7 +252,7 @@ impl Shard {
     }
 
     /// Whoever retains a message that expires sees to it that some shard looks in time.
-    fn arm_retained_expiry(&mut self, at: u64) {
+    pub(crate) fn arm_retained_expiry(&mut self, at: u64) {
         let armed = self.retained_expiry_at;
         if armed == 0 || at < armed {
             if armed != 0 {
@@ -373,6 +377,7 @@ impl Shard {
                     id: if recorded { message.id } else { MessageId(0) },
                     ordinal: a.ordinal,
                     held: None,
+                    again: false,
                 };
                 shard.deliver_to_queue(a.queue, content, &copy, now);
             }

@@ -181,6 +181,7 @@ impl Shard {
             message: item.message,
             id: item.id,
             ordinal: item.ordinal,
+            again: item.again,
         };
         self.group_put_back(held.home, held.group, member, back);
     }

@@ -49,6 +49,7 @@ fn queued(content: &mut Content<'_>, copy: &Copy<'_>) -> Queued {
         id: copy.id,
         ids: copy.ids.into(),
         held: copy.held,
+        again: copy.again,
     }
 }
 
@@ -136,6 +137,7 @@ impl Shard {
         let open = session.inflight.has_room()
             && session.inflight.unsent() == 0
             && session.backlog.is_empty()
+            && !copy.again
             && unread <= max_outbox;
         let Some(id) = live.filter(|_| open) else {
             let item = queued(content, copy);

@@ -76,7 +76,7 @@ impl Shard {
         let packet_id = session
             .inflight
             .push(Phase::Sent, qos::wire(item.qos), keep);
-        self.transmit_queued(slot, id, &item, packet_id, false, now);
+        self.transmit_queued(slot, id, &item, packet_id, item.again, now);
         true
     }
 

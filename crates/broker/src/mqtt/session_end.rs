@@ -47,7 +47,7 @@ impl Shard {
     }
 
     /// The session is without a connection from now on: its expiry counts [MQTT-3.1.2.11.2].
-    fn set_session_end(&mut self, slot: u32, now: Now) {
+    pub(super) fn set_session_end(&mut self, slot: u32, now: Now) {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };

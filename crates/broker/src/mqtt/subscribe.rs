@@ -307,12 +307,7 @@ impl Shard {
     }
 
     /// A group has other members than before: routes are stale, and its home must know.
-    pub(super) fn group_changed(
-        &mut self,
-        filter: &str,
-        home: message::ShardId,
-        group: QueueId,
-    ) {
+    pub(super) fn group_changed(&mut self, filter: &str, home: message::ShardId, group: QueueId) {
         self.shared.interest.changed(filter);
         if home == self.id {
             self.changed_groups.push(group);

@@ -45,7 +45,10 @@ impl Shard {
             connecting.expiry_s,
             self.settings.limits.max_session_expiry_s,
         );
-        let slot = known.unwrap_or_else(|| self.new_session(identity, expiry_s > 0));
+        let slot = known.unwrap_or_else(|| {
+            let queue = self.shared.new_queue();
+            self.add_session(queue, identity, expiry_s > 0)
+        });
         let mut connecting = connecting;
         let will = connecting.will.take();
         let Some(session) = self.sessions.get_mut(slot) else {
@@ -92,11 +95,12 @@ impl Shard {
         self.last_session_end > emitted
     }
 
-    fn new_session(&mut self, identity: Identity, durable: bool) -> u32 {
+    /// A session without anything: a new one, or one that rows of the log are about to fill.
+    pub(super) fn add_session(&mut self, queue: QueueId, identity: Identity, durable: bool) -> u32 {
         self.shared.sessions.fetch_add(1, Ordering::Relaxed);
         let class = self.classes.enter(&self.settings.policy, &identity);
         self.sessions.insert(Session {
-            queue: self.shared.new_queue(),
+            queue,
             identity,
             class,
             conn: None,
