@@ -8,12 +8,12 @@
 //! for the shards' first turn. Nothing is dropped for want of room either: it was all taken in once.
 
 use crate::mqtt::{InFlight, Waiting};
-use crate::queue::{GroupItem, Held, Queued};
+use crate::queue::{GroupItem, Queued};
 use crate::shard::Shard;
 use crate::stats::Drop;
 use crate::time::Now;
 use message::record::{Dest, Record, Row, RowKey};
-use message::{Map, Message, MessageId, QoS, QueueId, SharedFilter};
+use message::{Map, Message, MessageId, QueueId, SharedFilter};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -292,9 +292,12 @@ impl<'a> Recovery<'a> {
         group: Option<QueueId>,
     ) {
         let mut item = self.item(ordinal, dest);
-        if let Some((held, terms)) = group.and_then(|group| self.held(home, group, dest.queue)) {
-            item.held = Some(held);
-            if let Some((_, keep_retain, ids)) = terms {
+        let group_home = group.and_then(|group| self.groups.get(&group).copied());
+        if let (Some(group), Some(group_home)) = (group, group_home) {
+            item.held = self.shards[group_home].restore_held(group, dest.queue);
+            // On its terms as a member, if it still is one.
+            if let Some(terms) = self.shards[home].member_terms(group, dest.queue) {
+                let (_, keep_retain, ids) = terms;
                 item.retain = keep_retain && self.message.retain;
                 item.ids = ids.into();
             }
@@ -316,18 +319,6 @@ impl<'a> Recovery<'a> {
             held: None,
             again: true,
         }
-    }
-
-    /// A member goes on holding a message of its group, on its terms if it is still a member.
-    fn held(
-        &mut self,
-        member_home: usize,
-        group: QueueId,
-        member: QueueId,
-    ) -> Option<(Held, Option<(QoS, bool, Vec<u32>)>)> {
-        let home = self.groups.get(&group).copied()?;
-        let held = self.shards[home].restore_held(group, member)?;
-        Some((held, self.shards[member_home].member_terms(group, member)))
     }
 
     /// A group has given it to a session, and no packet id is known: it was never sent to a session

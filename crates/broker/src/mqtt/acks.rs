@@ -151,12 +151,14 @@ impl Shard {
         let Some(entry) = session.inflight.complete(packet_id) else {
             return;
         };
-        if durable && entry.qos == QoS::ExactlyOnce {
-            self.store(Record::Delete(RowKey::Inflight(queue, packet_id)));
-        }
         if let Some(item) = entry.item {
             self.settle(item.id, item.ordinal);
             self.served(queue, item.held);
+        }
+        // After the message, never before: a message without its packet id would be sent as a new one,
+        // while a packet id without its message is merely released again.
+        if durable && entry.qos == QoS::ExactlyOnce {
+            self.store(Record::Delete(RowKey::Inflight(queue, packet_id)));
         }
     }
 

@@ -168,19 +168,21 @@ impl Shard {
 
     /// Gives a packet id to a QoS 2 message; it is sent once what the disk must know of it is durable.
     pub(super) fn begin_exactly_once(&mut self, slot: u32, item: Queued) {
-        let Some(session) = self.sessions.get_mut(slot) else {
+        let Some(session) = self.sessions.get(slot) else {
             return;
         };
         let (queue, durable) = (session.queue, session.durable);
         let (message, ordinal) = (item.id, item.ordinal);
-        let packet_id = session.inflight.push(
-            Phase::Waiting,
-            mqtt_codec::QoS::ExactlyOnce,
-            Some(item.clone()),
-        );
         if item.held.is_some() {
             self.assign(&item, queue);
         }
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        let packet_id =
+            session
+                .inflight
+                .push(Phase::Waiting, mqtt_codec::QoS::ExactlyOnce, Some(item));
         if durable {
             self.store(Record::Put(Row::Inflight {
                 queue,

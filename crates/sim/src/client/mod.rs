@@ -76,6 +76,9 @@ pub struct Client {
     buffer: Vec<u8>,
     /// The CONNECT that is on its way ends the session of before.
     opening_clean: bool,
+    /// The node died before it said that this session is new: whether the one of before has ended nobody
+    /// knows, so it is asked for again.
+    end_in_doubt: bool,
     /// How many connections and sessions it has had.
     connection: u32,
     session: u32,
@@ -103,6 +106,7 @@ impl Client {
             link: Link::Off,
             buffer: Vec::new(),
             opening_clean: false,
+            end_in_doubt: false,
             connection: 0,
             session: 0,
             has_session: false,
@@ -162,6 +166,7 @@ impl Client {
         let old = self.sock();
         self.lost(ledger);
         // In MQTT 3 a client that asks for a clean session gets one that does not persist.
+        let clean = clean || self.end_in_doubt;
         let clean = (clean && self.profile.version == Version::V5) || !self.profile.persistent;
         if clean {
             ledger.session_ends(self.no);
@@ -238,6 +243,15 @@ impl Client {
         }
     }
 
+    /// The node has died: what it had written last is read, and all connections are over.
+    pub fn node_died(&mut self, world: &World, ledger: &mut Ledger) {
+        self.end_in_doubt |= self.is_ending_a_session();
+        self.read(world, ledger);
+        self.lost(ledger);
+        self.ghosts = 0;
+        self.incoming.node_died();
+    }
+
     /// The will of the connection that is on, which is due when it breaks.
     pub fn will(&self) -> Option<MessageNo> {
         self.will.filter(|_| self.is_online())
@@ -248,6 +262,9 @@ impl Client {
             return;
         }
         self.ghosts += usize::from(matches!(self.link, Link::Opening(_)));
+        if let Some(will) = self.will() {
+            ledger.messages[will].due = true;
+        }
         self.link = Link::Off;
         self.buffer.clear();
         self.requests.clear();
@@ -343,7 +360,9 @@ impl Client {
     }
 
     fn on_end(&mut self, world: &World, ledger: &mut Ledger, sock: Sock) {
-        if self.ghosts > 0 {
+        if world.crashed(sock) {
+            world.note(|| format!("{}: the node is down", self.profile.id));
+        } else if self.ghosts > 0 {
             self.ghosts -= 1;
         } else if !self.profile.may_be_closed {
             self.fault(ledger, "the broker closed the connection".into());
@@ -386,6 +405,7 @@ impl Client {
             return;
         }
         self.link = Link::Online(sock);
+        self.end_in_doubt = false;
         // MQTT 3.1 does not tell.
         let present = match self.profile.version {
             Version::V31 => self.has_session,
