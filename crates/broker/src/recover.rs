@@ -405,3 +405,7 @@ impl Shard {
         self.raise_message_counter(seen.message.0 / u64::from(self.shared.shards) + 1);
     }
 }
+
+#[cfg(test)]
+#[path = "recover_tests.rs"]
+mod tests;
