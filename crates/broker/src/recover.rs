@@ -17,6 +17,10 @@ use message::{Map, Message, MessageId, QueueId, SharedFilter};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Retained messages that enter the tree at once, sorted: many times faster than in the order of their
+/// ids, in which each is far from the one before.
+const RETAINED_AT_ONCE: usize = 1 << 20;
+
 /// The highest names that a log has ever held, those of what has gone included. New ones are higher.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
@@ -54,6 +58,8 @@ pub struct Recovery<'a> {
     /// Packet ids that wait for their message.
     promised: Map<(QueueId, MessageId, u32), (u16, bool)>,
     inflight: BTreeMap<QueueId, InFlight>,
+    /// Retained messages that are not in the tree yet.
+    retained: Vec<Arc<Message>>,
     /// The message whose destinations are being told.
     message: Arc<Message>,
 }
@@ -73,6 +79,7 @@ impl<'a> Recovery<'a> {
             members: Vec::new(),
             promised: message::hash::map(seed),
             inflight: BTreeMap::new(),
+            retained: Vec::new(),
             message: Arc::default(),
         }
     }
@@ -245,8 +252,18 @@ impl<'a> Recovery<'a> {
         }
         if retained {
             self.found.retained += 1;
-            let home = self.home_of(&self.message.topic);
-            self.shards[home].restore_retained(&self.message, self.now);
+            self.retained.push(self.message.clone());
+            if self.retained.len() >= RETAINED_AT_ONCE {
+                self.restore_retained();
+            }
+        }
+    }
+
+    fn restore_retained(&mut self) {
+        self.retained.sort_unstable_by(|a, b| a.topic.cmp(&b.topic));
+        for message in std::mem::take(&mut self.retained) {
+            let home = self.home_of(&message.topic);
+            self.shards[home].restore_retained(message, self.now);
         }
     }
 
@@ -372,6 +389,7 @@ impl<'a> Recovery<'a> {
     /// All has been told: what was found. The shards are ready for their first turn.
     pub fn finish(mut self) -> Recovered {
         self.found_groups();
+        self.restore_retained();
         for (queue, inflight) in self.inflight {
             if let Some(home) = self.sessions.get(&queue) {
                 self.shards[*home].restore_inflight(queue, inflight);
@@ -387,12 +405,13 @@ impl<'a> Recovery<'a> {
 
 impl Shard {
     /// A retained message of the log. This shard sees to it that it expires.
-    fn restore_retained(&mut self, message: &Arc<Message>, now: Now) {
+    fn restore_retained(&mut self, message: Arc<Message>, now: Now) {
+        let expires_at = message.expires_at;
         let put = self.shared.write_retained(|tree| {
             // No limit is asked: it was taken in.
-            tree.put(message.clone(), usize::MAX, u64::MAX)
+            tree.put(message, usize::MAX, u64::MAX)
         });
-        if let (Ok(()), Some(at)) = (put, message.expires_at) {
+        if let (Ok(()), Some(at)) = (put, expires_at) {
             self.arm_retained_expiry(at.max(now.ms));
         }
     }

@@ -1,10 +1,11 @@
 //! What recovery says to the log, and what names it gives out after.
 
 use super::{Recovered, Recovery, Seen};
-use crate::auth::Policy;
+use crate::auth::{AuthOutcome, AuthReply, Peer, Policy, Transport};
 use crate::{Limits, MqttSettings, Now, Settings, Shard, Shared, Turn};
 use message::record::{Dest, Record, Row, RowKey};
 use message::{Message, MessageId, QoS, QueueId};
+use mqtt_codec::{Connect, Packet, PropertiesBuf, Property, Version};
 use std::sync::Arc;
 
 const NOW: Now = Now {
@@ -162,4 +163,80 @@ fn names_begin_above_all_that_were() {
         let version = shards[0].shared.write_retained(|tree| tree.next_version());
         assert_eq!(version, 61);
     }
+}
+
+/// A client connects in the first turn, before the timers of it have fired.
+fn connect_first(shard: &mut Shard, client_id: &str) -> Vec<Record> {
+    let mut expiry = PropertiesBuf::new();
+    expiry.push(Property::SessionExpiryInterval(100));
+    let connect = Connect {
+        version: Version::V5,
+        bridge: false,
+        clean: false,
+        keep_alive: 0,
+        props: expiry.as_props(),
+        client_id,
+        will: None,
+        user: None,
+        password: None,
+    };
+    let mut bytes = Vec::new();
+    mqtt_codec::encode(&Packet::Connect(connect), Version::V5, &mut bytes).unwrap();
+    let peer = Peer {
+        address: std::net::Ipv4Addr::LOCALHOST.into(),
+        port: 1,
+        listener: 0,
+        transport: Transport::Tcp,
+    };
+    let conn = shard.open(peer, NOW);
+    shard.on_bytes(conn, &bytes, NOW);
+    let outcome = AuthOutcome::Accept {
+        user: None,
+        data: None,
+    };
+    shard.on_auth(AuthReply { conn, outcome }, NOW);
+    let mut turn = Turn::default();
+    shard.end_turn(NOW, &mut turn);
+    turn.ops.into_iter().map(|op| op.record).collect()
+}
+
+#[test]
+fn a_client_that_is_back_before_the_first_timer_finds_its_session_gone() {
+    let mut shards = shards(1);
+    let mut recovery = Recovery::new(&mut shards, NOW);
+    recovery.row(&Row::Session {
+        queue: QueueId(1),
+        client_id: "c".into(),
+        user: None,
+        expires_after_s: Some(10),
+        disconnected_at_ms: Some(NOW.unix_ms - 10_000),
+    });
+    recovery.finish();
+    let said = connect_first(&mut shards[0], "c");
+    assert!(said.contains(&Record::Delete(RowKey::Session(QueueId(1)))));
+}
+
+#[test]
+fn a_client_that_is_back_before_the_first_timer_has_not_stopped_its_overdue_will() {
+    let mut shards = shards(1);
+    let mut recovery = Recovery::new(&mut shards, NOW);
+    recovery.row(&session(1));
+    let will = Message {
+        topic: "w".into(),
+        payload: (*b"bye").into(),
+        retain: true,
+        ..Message::default()
+    };
+    recovery.row(&Row::Will {
+        queue: QueueId(1),
+        message: Arc::new(will),
+        delay_s: 10,
+        expiry_s: None,
+        due_at_ms: Some(NOW.unix_ms),
+    });
+    recovery.finish();
+    let said = connect_first(&mut shards[0], "c1");
+    assert!(!said.contains(&Record::Delete(RowKey::Session(QueueId(1)))));
+    let sent = |record: &Record| matches!(record, Record::Enqueue(e) if &*e.message.topic == "w");
+    assert!(said.iter().any(sent), "{said:?}");
 }
