@@ -17,8 +17,8 @@ use message::{Map, Message, MessageId, QueueId, SharedFilter};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Retained messages that enter the tree at once, sorted: many times faster than in the order of their
-/// ids, in which each is far from the one before.
+/// Retained messages that enter the tree at once, sorted: in the order of their ids each is far from
+/// the one before, and the tree waits for memory.
 const RETAINED_AT_ONCE: usize = 1 << 20;
 
 /// The highest names that a log has ever held, those of what has gone included. New ones are higher.

@@ -126,6 +126,20 @@ fn what_has_expired_while_it_waited_is_settled() {
 }
 
 #[test]
+fn a_retained_message_that_has_expired_ends_in_the_first_turn() {
+    let mut shards = shards(2);
+    let mut recovery = Recovery::new(&mut shards, NOW);
+    let expired = Message {
+        retained_version: 9,
+        ..(*message(3, Some(NOW.unix_ms - 100_000))).clone()
+    };
+    recovery.message(Arc::new(expired), true, None);
+    recovery.finish();
+    let ended = Record::Delete(RowKey::Retained("t".into(), 9));
+    assert_eq!(records(&mut shards), [ended]);
+}
+
+#[test]
 fn a_group_that_ended_and_began_anew_is_the_new_one() {
     let mut shards = shards(2);
     let mut recovery = Recovery::new(&mut shards, NOW);
