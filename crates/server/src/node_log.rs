@@ -151,7 +151,6 @@ impl OpenLog {
             "the log was read"
         );
     }
-
 }
 
 /// The threads of the log, to be stopped last.
@@ -170,7 +169,10 @@ pub(crate) fn start(
     if let Some(OpenLog { path, log, .. }) = open {
         let tell = move |event| on_event(event, &shards, &events, &path);
         let running = RunningLog::start(log, READERS, tell)?;
-        return Ok((NodeLog::Disk(running.handle().clone()), LogEnd::Disk(running)));
+        return Ok((
+            NodeLog::Disk(running.handle().clone()),
+            LogEnd::Disk(running),
+        ));
     }
     let mut log = MemoryLog::new(LogId::LOCAL, random()?);
     let inbox = Arc::new(LogInbox::default());
@@ -182,7 +184,10 @@ pub(crate) fn start(
         }
         ended
     })?;
-    Ok((NodeLog::Memory(inbox.clone()), LogEnd::Memory(inbox, thread)))
+    Ok((
+        NodeLog::Memory(inbox.clone()),
+        LogEnd::Memory(inbox, thread),
+    ))
 }
 
 impl LogEnd {
@@ -202,12 +207,7 @@ impl LogEnd {
 }
 
 /// What the log has to say, on its own thread.
-fn on_event(
-    event: store::Event,
-    shards: &[Arc<Inbox>],
-    events: &SyncSender<Event>,
-    path: &Path,
-) {
+fn on_event(event: store::Event, shards: &[Arc<Inbox>], events: &SyncSender<Event>, path: &Path) {
     match event {
         store::Event::Durable(mark) => {
             if let Some(shard) = shards.get(usize::from(mark.shard)) {
@@ -259,6 +259,9 @@ impl Progress {
         self.told = Instant::now();
         let (done, total) = (self.done, self.total);
         tracing::info!(done, total, "reading the log");
-        notify::tell(State::Starting, &format!("Reading the log: {done} of {total} messages"));
+        notify::tell(
+            State::Starting,
+            &format!("Reading the log: {done} of {total} messages"),
+        );
     }
 }

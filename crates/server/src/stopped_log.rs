@@ -6,9 +6,9 @@ use crate::data_dir::DataDir;
 use crate::node::ServeError;
 use crate::node_log::folder;
 use std::path::{Path, PathBuf};
+use store::StoreError;
 use store::offline::{self, Inspection, Loss, Walk};
 use store::shell::FileDisk;
-use store::StoreError;
 
 /// See the module.
 pub struct StoppedLog {

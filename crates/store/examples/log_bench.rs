@@ -56,7 +56,12 @@ fn cpu() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit(") ").next().unwrap_or_default();
     let mut ticks = fields.split(' ').skip(11).take(2);
-    let mut next = || ticks.next().and_then(|t| t.parse::<u64>().ok()).unwrap_or(0);
+    let mut next = || {
+        ticks
+            .next()
+            .and_then(|t| t.parse::<u64>().ok())
+            .unwrap_or(0)
+    };
     Duration::from_millis(10 * (next() + next()))
 }
 
@@ -81,7 +86,8 @@ fn writers(directory: &Path, writers: u64, records: u64, settle: bool) {
     let (log, told) = start(directory);
     let (mut seq, mut durable, mut syncs, mut settled) = (writers, 0, 0, 0);
     let (cpu_before, begun) = (cpu(), Instant::now());
-    log.handle().give((1..=writers).map(|n| op(n, enqueue(n, PAYLOAD))).collect());
+    log.handle()
+        .give((1..=writers).map(|n| op(n, enqueue(n, PAYLOAD))).collect());
     // Which operations are messages: their numbers are their ids.
     let mut messages = writers;
     while durable < records {
@@ -151,11 +157,16 @@ fn memory_and_recovery(directory: &Path) {
     let begun = Instant::now();
     let mut count = 0;
     log.scan(&mut |_| count += 1).expect("the log can be read");
-    println!("gone through in {:.2} s: {count} items", begun.elapsed().as_secs_f64());
+    println!(
+        "gone through in {:.2} s: {count} items",
+        begun.elapsed().as_secs_f64()
+    );
 }
 
 fn main() {
-    let below = std::env::args_os().nth(1).map_or_else(std::env::temp_dir, PathBuf::from);
+    let below = std::env::args_os()
+        .nth(1)
+        .map_or_else(std::env::temp_dir, PathBuf::from);
     let directory = below.join(format!("waypost-log-bench-{}", std::process::id()));
     writers(&directory, 1, 2_000, false);
     writers(&directory, 64, 200_000, false);

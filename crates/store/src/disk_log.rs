@@ -12,8 +12,8 @@ use crate::format::{FileName, FormatError, Salt};
 use crate::recover;
 use crate::store_error::StoreError;
 use crate::{Durable, Folded, Live, Log, LogError};
-use message::{Message, MessageId};
 use message::record::{Row, StoreOp};
+use message::{Message, MessageId};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -149,12 +149,7 @@ impl<D: Disk> DiskLog<D> {
     }
 
     /// The message in this frame, as it is owed now.
-    fn living(
-        &self,
-        window: &mut Window,
-        id: MessageId,
-        place: Place,
-    ) -> Result<Live, StoreError> {
+    fn living(&self, window: &mut Window, id: MessageId, place: Place) -> Result<Live, StoreError> {
         let wrong = |e| crate::engine::damage(place.segment, u64::from(place.at), &e);
         let frame = window.frame(&self.disk, place)?;
         let found = frame_body(frame, self.salt)

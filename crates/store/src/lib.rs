@@ -15,9 +15,9 @@ mod memory;
 pub mod offline;
 mod planted;
 mod recover;
+pub mod shell;
 #[cfg(any(test, feature = "simulated-disk"))]
 pub mod simulated_disk;
-pub mod shell;
 mod store_error;
 
 pub use disk_log::DiskLog;

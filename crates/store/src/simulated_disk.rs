@@ -244,7 +244,8 @@ impl Node {
             self.resized = true;
         }
         self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
-        self.dirty.extend(at / SECTOR..=(at + bytes.len() - 1) / SECTOR);
+        self.dirty
+            .extend(at / SECTOR..=(at + bytes.len() - 1) / SECTOR);
     }
 
     fn sync(&mut self) {

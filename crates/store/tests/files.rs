@@ -132,7 +132,8 @@ fn what_is_durable_is_there_after_an_end_without_goodbye() {
 fn bodies_come_back_by_id() {
     let directory = Directory::new("read");
     let (log, told) = start(&directory);
-    log.handle().give((1..=200).map(|seq| op(seq, enqueue(seq))).collect());
+    log.handle()
+        .give((1..=200).map(|seq| op(seq, enqueue(seq))).collect());
     for id in (1..=201).rev() {
         log.handle().read(id, MessageId(id));
     }
@@ -159,7 +160,8 @@ fn a_copy_made_while_it_is_used_is_a_log() {
     let copy = Directory::new("backup-copy");
     fs::remove_dir(&copy.0).unwrap();
     let (log, told) = start(&directory);
-    log.handle().give((1..=300).map(|seq| op(seq, enqueue(seq))).collect());
+    log.handle()
+        .give((1..=300).map(|seq| op(seq, enqueue(seq))).collect());
     wait_for(&told, 300);
     let (done, copied) = sync_channel(1);
     let handle = log.handle();
@@ -193,6 +195,11 @@ fn a_directory_that_is_gone_ends_the_log() {
             _ => assert!(seq < 100_000),
         }
     };
-    assert!(failed.to_string().contains("nothing more can be acknowledged"), "{failed}");
+    assert!(
+        failed
+            .to_string()
+            .contains("nothing more can be acknowledged"),
+        "{failed}"
+    );
     assert_eq!(log.stop(), Err(failed));
 }

@@ -8,15 +8,15 @@ use super::index::Place;
 use super::state::{State, keep_owed};
 use super::{Engine, Lane, Purpose, Step, damage};
 use crate::format::FileName;
+use crate::format::FormatError;
 use crate::format::batch::{self, BATCH_HEAD, BatchHead};
 use crate::format::message::UnixOffset;
 use crate::format::record::{Fact, Living, message_parts, put_copy, put_record};
 use crate::format::segment::SEGMENT_HEAD;
-use crate::format::FormatError;
 use crate::planted::{Bug, Planted};
 use crate::store_error::StoreError;
-use message::record::{Record, RowKey};
 use message::MessageId;
+use message::record::{Record, RowKey};
 use std::collections::VecDeque;
 
 /// The log is cleaned while it is larger than so many times what lives in it.

@@ -346,7 +346,8 @@ impl Engine {
             self.progress.durable(shard, seq);
         }
         let events = &mut self.events;
-        self.progress.marks(|mark| events.push(Event::Durable(mark)));
+        self.progress
+            .marks(|mark| events.push(Event::Durable(mark)));
     }
 
     /// Only a planted bug does that.

@@ -27,24 +27,43 @@ pub enum Lane {
 pub enum Step {
     /// The file is there, and at least this long, with room on the disk for all of it. What is new of
     /// it reads as zero. This step alone may fail for want of room without harm.
-    Preallocate { file: FileName, len: u64 },
+    Preallocate {
+        file: FileName,
+        len: u64,
+    },
     /// The file is there, and empty.
-    Create { file: FileName },
+    Create {
+        file: FileName,
+    },
     Write {
         file: FileName,
         at: u64,
         bytes: Arc<Vec<u8>>,
     },
     /// Makes what was written to the file, and its length, durable. A failure is final.
-    Sync { file: FileName },
-    Truncate { file: FileName, len: u64 },
-    Rename { from: FileName, to: FileName },
+    Sync {
+        file: FileName,
+    },
+    Truncate {
+        file: FileName,
+        len: u64,
+    },
+    Rename {
+        from: FileName,
+        to: FileName,
+    },
     /// The file may be gone already.
-    Unlink { file: FileName },
+    Unlink {
+        file: FileName,
+    },
     /// Makes what happened to names durable.
     SyncDirectory,
     /// Reads up to `len` bytes; fewer only at the end of the file.
-    Read { file: FileName, at: u64, len: u32 },
+    Read {
+        file: FileName,
+        at: u64,
+        len: u32,
+    },
 }
 
 /// A chain of steps.

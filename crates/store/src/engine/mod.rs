@@ -56,7 +56,11 @@ pub enum Event {
     Resume,
     /// These segments, the last of them up to this byte, are the whole log. They are left as they are
     /// until [`Engine::backup_done`].
-    BackupReady { first: u32, last: u32, end: u32 },
+    BackupReady {
+        first: u32,
+        last: u32,
+        end: u32,
+    },
     /// Nothing will be said any more. Stop acknowledging and exit.
     Failed(StoreError),
 }
@@ -147,7 +151,11 @@ impl Engine {
         }
         if epoch != self.epoch {
             let current = self.epoch;
-            return Err(LogError::Fenced { used: epoch, current }.into());
+            return Err(LogError::Fenced {
+                used: epoch,
+                current,
+            }
+            .into());
         }
         for op in batch {
             if op.log != LogId::LOCAL {
@@ -163,7 +171,11 @@ impl Engine {
     pub fn fence(&mut self, epoch: u64) -> Result<(), StoreError> {
         if epoch < self.epoch {
             let current = self.epoch;
-            return Err(LogError::Fenced { used: epoch, current }.into());
+            return Err(LogError::Fenced {
+                used: epoch,
+                current,
+            }
+            .into());
         }
         self.epoch = epoch;
         self.commit.announce = true;

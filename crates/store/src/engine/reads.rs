@@ -37,7 +37,10 @@ pub(super) enum Backup {
     None,
     Wanted,
     /// These segments are pinned.
-    UnderWay { first: u32, last: u32 },
+    UnderWay {
+        first: u32,
+        last: u32,
+    },
 }
 
 impl Engine {

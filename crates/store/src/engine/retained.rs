@@ -97,7 +97,8 @@ impl Retained {
 
     /// The message that holds a value is replaced by one that may hold none.
     pub(crate) fn forget(&mut self, id: MessageId) {
-        self.topics.retain(|_, topic| topic.value != Value::Held(id));
+        self.topics
+            .retain(|_, topic| topic.value != Value::Held(id));
     }
 
     pub(crate) fn holder(&self, topic: &str) -> Option<MessageId> {

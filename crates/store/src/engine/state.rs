@@ -8,8 +8,8 @@
 use super::index::{Index, Owed, Place};
 use super::occupancy::Occupancy;
 use super::retained::{Retained, Value};
-use crate::{Live, Waiting};
 use crate::format::record::{Fact, Head, Marks, Slot, Value as ValueFact};
+use crate::{Live, Waiting};
 use message::record::{Row, RowKey};
 use message::{Map, MessageId, QoS, QueueId, hash};
 use std::collections::BTreeMap;
@@ -117,7 +117,9 @@ impl State {
         for slot in &slots {
             self.raise(id, slot.queue.max(slot.group.unwrap_or_default()), 0);
             self.hold(slot.queue, id);
-            slot.group.into_iter().for_each(|group| self.hold(group, id));
+            slot.group
+                .into_iter()
+                .for_each(|group| self.hold(group, id));
         }
         if let Some(key) = head.qos2 {
             self.release_qos2(key);

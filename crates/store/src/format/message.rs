@@ -68,7 +68,10 @@ fn put_props(out: &mut Vec<u8>, props: &Props) {
         (props.reply_to.is_some(), REPLY_TO),
         (props.correlation.is_some(), CORRELATION),
     ];
-    out.push(bits.iter().fold(0, |f, (set, bit)| f | if *set { *bit } else { 0 }));
+    out.push(
+        bits.iter()
+            .fold(0, |f, (set, bit)| f | if *set { *bit } else { 0 }),
+    );
     let texts = [&props.content_type, &props.reply_to];
     for text in texts.into_iter().flatten() {
         put_blob(out, text.as_bytes());
@@ -97,7 +100,11 @@ impl<'a> MessageStart<'a> {
         let mut rest = Reader::new(bytes, WHAT);
         let flags = only(rest.u8()?, KNOWN, WHAT)?;
         let topic = rest.text()?;
-        let version = if flags & VERSION == 0 { 0 } else { rest.number()? };
+        let version = if flags & VERSION == 0 {
+            0
+        } else {
+            rest.number()?
+        };
         Ok(MessageStart {
             flags,
             topic,
@@ -108,8 +115,14 @@ impl<'a> MessageStart<'a> {
 
     /// The message of a record with this id. Its expiry is given back in the node's time.
     pub(crate) fn finish(self, id: MessageId, offset: UnixOffset) -> Result<Message> {
-        let MessageStart { flags, mut rest, .. } = self;
-        let own_id = if flags & OWN_ID == 0 { id.0 } else { rest.number()? };
+        let MessageStart {
+            flags, mut rest, ..
+        } = self;
+        let own_id = if flags & OWN_ID == 0 {
+            id.0
+        } else {
+            rest.number()?
+        };
         let expires = (flags & EXPIRES != 0).then(|| rest.number()).transpose()?;
         let origin = QueueId(rest.number()?);
         let props = (flags & PROPS != 0).then(|| props(&mut rest)).transpose()?;

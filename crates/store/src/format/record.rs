@@ -203,8 +203,15 @@ pub(crate) struct Living<'a> {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Fact<'a> {
     Message(Head<'a>, Option<Value<'a>>),
-    Settle { id: MessageId, ordinal: u32 },
-    Assign { id: MessageId, ordinal: u32, to: QueueId },
+    Settle {
+        id: MessageId,
+        ordinal: u32,
+    },
+    Assign {
+        id: MessageId,
+        ordinal: u32,
+        to: QueueId,
+    },
     Put(Row),
     Delete(RowKey),
     Marks(Marks),

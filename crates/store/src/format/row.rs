@@ -56,13 +56,15 @@ pub(crate) fn put_row(out: &mut Vec<u8>, row: &Row, offset: UnixOffset) {
             filter,
             options,
             id,
+            group,
         } => {
             out.push(SUBSCRIPTION);
             put_number(out, queue.0);
-            put_flags(out, &[id.is_some()]);
+            put_flags(out, &[id.is_some(), group.is_some()]);
             put_blob(out, filter.as_bytes());
             out.push(*options);
             put_optional(out, id.map(u64::from));
+            put_optional(out, group.map(|queue| queue.0));
         }
         Row::Inflight {
             queue,
@@ -87,12 +89,14 @@ pub(crate) fn put_row(out: &mut Vec<u8>, row: &Row, offset: UnixOffset) {
             queue,
             message,
             delay_s,
+            expiry_s,
             due_at_ms,
         } => {
             out.push(WILL);
             put_number(out, queue.0);
-            put_flags(out, &[due_at_ms.is_some()]);
+            put_flags(out, &[due_at_ms.is_some(), expiry_s.is_some()]);
             put_number(out, u64::from(*delay_s));
+            put_optional(out, expiry_s.map(u64::from));
             put_optional(out, *due_at_ms);
             put_message(out, message, MessageId(0), offset);
         }
@@ -132,15 +136,17 @@ pub(crate) fn row(bytes: &[u8]) -> Result<Row> {
     let row = match kind {
         SESSION => session(queue, &mut reader)?,
         SUBSCRIPTION => {
-            let flags = only(reader.u8()?, 1, WHAT)?;
+            let flags = only(reader.u8()?, 0b11, WHAT)?;
             let filter = reader.text()?.into();
             let options = reader.u8()?;
             let id = (flags & 1 != 0).then(|| reader.number32()).transpose()?;
+            let group = (flags & 2 != 0).then(|| reader.number()).transpose()?;
             Row::Subscription {
                 queue,
                 filter,
                 options,
                 id,
+                group: group.map(QueueId),
             }
         }
         INFLIGHT => Row::Inflight {
@@ -177,14 +183,17 @@ fn session(queue: QueueId, reader: &mut Reader<'_>) -> Result<Row> {
 }
 
 fn will(queue: QueueId, mut reader: Reader<'_>) -> Result<Row> {
-    let flags = only(reader.u8()?, 1, WHAT)?;
+    let flags = only(reader.u8()?, 0b11, WHAT)?;
     let delay_s = reader.number32()?;
+    let expiry_s = (flags & 2 != 0).then(|| reader.number32()).transpose()?;
     let due_at_ms = (flags & 1 != 0).then(|| reader.number()).transpose()?;
-    let message = MessageStart::decode(reader.rest())?.finish(MessageId(0), UnixOffset::default())?;
+    let message =
+        MessageStart::decode(reader.rest())?.finish(MessageId(0), UnixOffset::default())?;
     Ok(Row::Will {
         queue,
         message: Arc::new(message),
         delay_s,
+        expiry_s,
         due_at_ms,
     })
 }

@@ -2,7 +2,7 @@
 
 use super::index_file::{self, Items, Summary};
 use super::message::UnixOffset;
-use super::record::{Fact, FRAME_HEAD, frame_body, live, put_brief, put_frame, put_record};
+use super::record::{FRAME_HEAD, Fact, frame_body, live, put_brief, put_frame, put_record};
 use super::{Salt, row};
 use crate::{Live, Waiting};
 use message::record::{Dest, Enqueue, Record, Row, RowKey};
@@ -112,17 +112,24 @@ fn any_row() -> impl Strategy<Value = Row> {
             id,
         },
     );
-    let inflight = (queue(), any::<u16>(), any::<u64>(), any::<u32>(), any::<bool>()).prop_map(
-        |(queue, packet_id, message, ordinal, released)| Row::Inflight {
-            queue,
-            packet_id,
-            message: MessageId(message),
-            ordinal,
-            released,
-        },
-    );
-    let received = (queue(), any::<u16>())
-        .prop_map(|(queue, packet_id)| Row::Received { queue, packet_id });
+    let inflight = (
+        queue(),
+        any::<u16>(),
+        any::<u64>(),
+        any::<u32>(),
+        any::<bool>(),
+    )
+        .prop_map(
+            |(queue, packet_id, message, ordinal, released)| Row::Inflight {
+                queue,
+                packet_id,
+                message: MessageId(message),
+                ordinal,
+                released,
+            },
+        );
+    let received =
+        (queue(), any::<u16>()).prop_map(|(queue, packet_id)| Row::Received { queue, packet_id });
     let will = (queue(), message(), any::<u32>(), any::<Option<u64>>()).prop_map(
         |(queue, message, delay_s, due_at_ms)| Row::Will {
             queue,

@@ -17,9 +17,13 @@ pub fn go_through(bytes: &[u8]) {
         batch.records.flatten().for_each(|frame| record(frame.2));
     }
     if let Ok((_, items)) = index_file::decode(bytes, salt, false) {
-        items.flatten().for_each(|item| drop(Fact::from_brief(item.brief)));
+        items
+            .flatten()
+            .for_each(|item| drop(Fact::from_brief(item.brief)));
     }
-    Frames::new(bytes, 0).flatten().for_each(|frame| record(frame.2));
+    Frames::new(bytes, 0)
+        .flatten()
+        .for_each(|frame| record(frame.2));
     record(bytes);
 }
 

@@ -104,7 +104,11 @@ pub fn repair(disk: &mut dyn Disk) -> Result<Option<Loss>, StoreError> {
             at: 0,
             bytes,
         };
-        let copy = [Step::Create { file: kept }, write, Step::Sync { file: kept }];
+        let copy = [
+            Step::Create { file: kept },
+            write,
+            Step::Sync { file: kept },
+        ];
         steps.extend(copy);
         steps.push(Step::SyncDirectory);
         steps.push(Step::Truncate { file, len: end });

@@ -1,8 +1,8 @@
 //! Every byte of a log, gone through in order, up to the first that is wrong.
 
 use crate::engine::Disk;
-use crate::format::record::{Fact, live};
 use crate::format::message::UnixOffset;
+use crate::format::record::{Fact, live};
 use crate::format::{FileName, Salt};
 use crate::planted::Planted;
 use crate::recover::{check_head, head_of, scan_to_damage, whole};
@@ -45,7 +45,11 @@ pub(crate) fn walk(
     disk: &dyn Disk,
     visit: &mut dyn FnMut(u32, u32, u32, Fact<'_>),
 ) -> Result<Walk, StoreError> {
-    let mut numbers: Vec<u32> = disk.list()?.into_iter().filter_map(segment_number).collect();
+    let mut numbers: Vec<u32> = disk
+        .list()?
+        .into_iter()
+        .filter_map(segment_number)
+        .collect();
     numbers.sort_unstable();
     let (first, salt, last) = extent(disk, &numbers)?;
     numbers.retain(|n| (first..=last).contains(n));
@@ -61,7 +65,10 @@ pub(crate) fn walk(
         walk.segments.extend(one.0);
         if one.1.is_some() {
             walk.damage = one.1;
-            walk.behind = numbers.into_iter().filter(|n| *n > first + at as u32).collect();
+            walk.behind = numbers
+                .into_iter()
+                .filter(|n| *n > first + at as u32)
+                .collect();
             break;
         }
     }
@@ -94,7 +101,8 @@ fn extent(disk: &dyn Disk, numbers: &[u32]) -> Result<(u32, Option<Salt>, u32), 
         return Ok((lowest, (!none).then_some(Salt(0)), last));
     };
     for &number in numbers.iter().rev() {
-        let (scan, damage) = scan_to_damage(number, &whole(disk, number)?, salt, Planted::default());
+        let (scan, damage) =
+            scan_to_damage(number, &whole(disk, number)?, salt, Planted::default());
         if scan.summary.last_batch != 0 {
             return Ok((scan.summary.first_segment, Some(salt), number));
         }
@@ -141,7 +149,11 @@ fn one_segment(
     let gone_through = scan.frames(&bytes, &mut |at, len, body| {
         match Fact::decode(body).and_then(|fact| live(body, UnixOffset::default()).map(|_| fact)) {
             Ok(fact) => visit(number, at, len, fact),
-            Err(error) => bad = bad.take().or(Some(broken(u64::from(at), error.to_string()))),
+            Err(error) => {
+                bad = bad
+                    .take()
+                    .or(Some(broken(u64::from(at), error.to_string())))
+            }
         }
         Ok(())
     });

@@ -6,8 +6,8 @@
 
 mod segment_scan;
 
-use crate::engine::segments;
 use crate::engine::index::Place;
+use crate::engine::segments;
 use crate::engine::state::State;
 use crate::engine::{Disk, DiskError, Settings, Step};
 use crate::format::index_file::{self, Items, Summary};

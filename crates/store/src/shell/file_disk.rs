@@ -171,7 +171,11 @@ pub(super) fn copy(from: &Path, into: &Path, first: u32, last: u32, end: u32) ->
     for number in first..=last {
         let name = FileName::Segment(number).to_string();
         let source = File::open(from.join(&name))?;
-        let part = if number == last { u64::from(end) } else { u64::MAX };
+        let part = if number == last {
+            u64::from(end)
+        } else {
+            u64::MAX
+        };
         let mut target = File::create_new(into.join(&name))?;
         io::copy(&mut source.take(part), &mut target)?;
         target.sync_all()?;

@@ -50,11 +50,7 @@ impl LogHandle {
 
     /// Copies the log into a new directory while it is used; `done` is called from another thread. The
     /// copy is a log of its own, as of one moment.
-    pub fn backup(
-        &self,
-        into: PathBuf,
-        done: impl FnOnce(Result<(), io::Error>) + Send + 'static,
-    ) {
+    pub fn backup(&self, into: PathBuf, done: impl FnOnce(Result<(), io::Error>) + Send + 'static) {
         self.inbox.push(Letter::Backup(into, Box::new(done)));
     }
 

@@ -122,14 +122,34 @@ fn verify(look: Look) -> Result<(), Failure> {
 
 fn segments(out: &mut Output, walk: &Walk) -> Result<(), Failure> {
     if !walk.segments.is_empty() {
-        let heads = ["Segment", "Bytes", "Batches", "Records", "First batch", "Last batch"];
+        let heads = [
+            "Segment",
+            "Bytes",
+            "Batches",
+            "Records",
+            "First batch",
+            "Last batch",
+        ];
         let [a, b, c, d, e, f] = heads;
         out.line(&format!("{a:>10} {b:>12} {c:>10} {d:>12} {e:>14} {f:>14}"))?;
     }
     for s in &walk.segments {
-        let (a, b, c, d, e, f) = (s.segment, s.end, s.batches, s.records, s.first_batch, s.last_batch);
-        let torn = if s.torn { "  torn tail: the next start cuts it" } else { "" };
-        out.line(&format!("{a:>10} {b:>12} {c:>10} {d:>12} {e:>14} {f:>14}{torn}"))?;
+        let (a, b, c, d, e, f) = (
+            s.segment,
+            s.end,
+            s.batches,
+            s.records,
+            s.first_batch,
+            s.last_batch,
+        );
+        let torn = if s.torn {
+            "  torn tail: the next start cuts it"
+        } else {
+            ""
+        };
+        out.line(&format!(
+            "{a:>10} {b:>12} {c:>10} {d:>12} {e:>14} {f:>14}{torn}"
+        ))?;
     }
     match &walk.damage {
         Some(damage) => out.line(&damage.to_string()),
@@ -142,7 +162,11 @@ fn repair(look: Look, yes: bool) -> Result<(), Failure> {
     let mut log = look.open()?;
     let mut out = Output::new(false);
     let Some(loss) = log.what_repair_loses().map_err(Failure::failed)? else {
-        out.line(&if json { json!({ "repaired": false }).to_string() } else { "The log is whole: nothing was changed.".to_owned() })?;
+        out.line(&if json {
+            json!({ "repaired": false }).to_string()
+        } else {
+            "The log is whole: nothing was changed.".to_owned()
+        })?;
         return out.flush();
     };
     if !yes {
@@ -162,7 +186,10 @@ fn repair(look: Look, yes: bool) -> Result<(), Failure> {
 
 fn tell_loss(out: &mut Output, loss: &Loss) -> Result<(), Failure> {
     let damage = &loss.damage;
-    out.line(&format!("{} is damaged at byte {}: {}", damage.file, damage.at, damage.what))?;
+    out.line(&format!(
+        "{} is damaged at byte {}: {}",
+        damage.file, damage.at, damage.what
+    ))?;
     out.line(&format!(
         "Cutting it there takes {} bytes out of the log, {} segments as a whole among them. Behind the \
          damage {} batches with {} records are readable and would be lost: acknowledged messages, \
@@ -223,9 +250,10 @@ fn walk_json(walk: &Walk) -> serde_json::Value {
             "torn": s.torn,
         })
     };
-    let damage = walk.damage.as_ref().map(|d| {
-        json!({ "file": d.file.to_string(), "at": d.at, "what": d.what })
-    });
+    let damage = walk
+        .damage
+        .as_ref()
+        .map(|d| json!({ "file": d.file.to_string(), "at": d.at, "what": d.what }));
     json!({
         "whole": walk.damage.is_none(),
         "segments": walk.segments.iter().map(segment).collect::<Vec<_>>(),

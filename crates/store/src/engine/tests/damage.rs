@@ -62,7 +62,11 @@ fn a_segment_cut_at_any_byte_is_a_torn_tail() {
     let bytes = only_segment(&mut disk);
     assert_eq!(bytes.len(), 128 << 10);
     let whole = scan(1, &bytes, Salt(3), settings.planted).unwrap();
-    let ends: Vec<usize> = whole.batches.iter().map(|(at, len)| (at + len) as usize).collect();
+    let ends: Vec<usize> = whole
+        .batches
+        .iter()
+        .map(|(at, len)| (at + len) as usize)
+        .collect();
     for len in 0..bytes.len() {
         // What lies behind is zero, as far as this test goes: the end is what is looked at.
         let cut = &bytes[..len];
@@ -85,10 +89,17 @@ fn what_lies_before_a_cut_is_the_fold_of_a_prefix() {
             disk.tamper(FileName::Segment(1), |bytes| bytes.truncate(cut as usize));
             let log = open(&disk, &settings).unwrap();
             // The first batch holds no record of ours.
-            let kept = if cut == at + len { n } else { n.saturating_sub(1) };
+            let kept = if cut == at + len {
+                n
+            } else {
+                n.saturating_sub(1)
+            };
             let mut fold = Fold::new(1);
             records[..kept].iter().for_each(|r| fold.apply(r.clone()));
-            assert!(content_of(&log).unwrap() == content(&fold), "batch {n} cut at {cut}");
+            assert!(
+                content_of(&log).unwrap() == content(&fold),
+                "batch {n} cut at {cut}"
+            );
         }
     }
     // A head that is cut is no tail.
@@ -165,7 +176,10 @@ fn what_is_wrong_is_named() {
 
     let (error, verified) = change(&|disk| disk.lose(file));
     let text = error.to_string();
-    assert!(text.contains(&format!("{file} at byte 0: the segment is missing")), "{text}");
+    assert!(
+        text.contains(&format!("{file} at byte 0: the segment is missing")),
+        "{text}"
+    );
     assert!(text.contains("waypost store repair"), "{text}");
     assert_eq!(verified.unwrap().damage.map(|d| d.file), Some(file));
 
@@ -180,13 +194,19 @@ fn what_is_wrong_is_named() {
         let head = crate::format::segment::SegmentHead::new(middle, Salt(4));
         disk.tamper(file, |bytes| bytes[..64].copy_from_slice(&head.encode()));
     });
-    assert!(error.to_string().contains("belongs to another log"), "{error}");
+    assert!(
+        error.to_string().contains("belongs to another log"),
+        "{error}"
+    );
 
     let (error, verified) = change(&|disk| {
         disk.lose(FileName::Index(middle));
         disk.tamper(file, |bytes| bytes[100] ^= 1);
     });
-    assert!(matches!(&error, StoreError::Damage(Damage { file: f, at: 64, .. }) if *f == file), "{error}");
+    assert!(
+        matches!(&error, StoreError::Damage(Damage { file: f, at: 64, .. }) if *f == file),
+        "{error}"
+    );
     assert!(verified.unwrap().damage.is_some());
 
     // A batch that is gone as if it had never been: the gap in the numbers shows it.
@@ -247,11 +267,24 @@ fn a_gap_another_log_and_an_old_epoch_are_refused() {
     let epoch = log.epoch();
     log.append(epoch, vec![op(1, LogId::LOCAL)]).unwrap();
     let gap = log.append(epoch, vec![op(3, LogId::LOCAL)]);
-    assert!(matches!(gap, Err(StoreError::Log(LogError::OutOfOrder { last: 1, got: 3, .. }))));
+    assert!(matches!(
+        gap,
+        Err(StoreError::Log(LogError::OutOfOrder {
+            last: 1,
+            got: 3,
+            ..
+        }))
+    ));
     let other = log.append(epoch, vec![op(2, LogId(7))]);
-    assert!(matches!(other, Err(StoreError::Log(LogError::OtherLog(..)))));
+    assert!(matches!(
+        other,
+        Err(StoreError::Log(LogError::OtherLog(..)))
+    ));
     let late = log.append(epoch - 1, vec![op(2, LogId::LOCAL)]);
-    assert!(matches!(late, Err(StoreError::Log(LogError::Fenced { .. }))));
+    assert!(matches!(
+        late,
+        Err(StoreError::Log(LogError::Fenced { .. }))
+    ));
     let found = recover(log.disk(), Salt(9), &small()).unwrap();
     assert_eq!(found.salt, Salt(3), "the log keeps its salt");
 }

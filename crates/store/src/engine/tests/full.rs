@@ -2,8 +2,8 @@
 
 use super::world::{World, small};
 use crate::engine::Settings;
-use message::record::{Record, RowKey};
 use message::QueueId;
+use message::record::{Record, RowKey};
 
 /// Fills the disk until messages are held back.
 fn filled(seed: u64) -> World {
@@ -45,7 +45,10 @@ fn messages_wait_and_settles_do_not() {
         let mut settled = 0;
         while world.held_back {
             let record = world.source.settle();
-            assert!(matches!(record, Record::Settle { .. }), "nothing is left to settle");
+            assert!(
+                matches!(record, Record::Settle { .. }),
+                "nothing is left to settle"
+            );
             world.give(record);
             world.rest();
             settled += 1;
@@ -109,5 +112,8 @@ fn the_end_of_a_session_is_not_held_back() {
     assert!(!world.held_back && world.failed.is_none());
     let owed = world.engine.state().index().ids();
     let owed = owed.filter_map(|(id, _)| world.engine.state().index().owed(id));
-    assert!(owed.into_iter().all(|owed| owed.slots.is_empty() && owed.qos2.is_none()));
+    assert!(
+        owed.into_iter()
+            .all(|owed| owed.slots.is_empty() && owed.qos2.is_none())
+    );
 }

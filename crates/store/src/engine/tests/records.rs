@@ -47,7 +47,11 @@ impl Source {
             return None;
         }
         // The oldest first, mostly.
-        let some = if self.dice.one_in(3) { self.owed.len() as u64 } else { 4 };
+        let some = if self.dice.one_in(3) {
+            self.owed.len() as u64
+        } else {
+            4
+        };
         let at = self.dice.below(some.min(self.owed.len() as u64)) as usize;
         let (id, ordinal) = self.owed[at];
         Some((MessageId(id), ordinal))
@@ -87,7 +91,10 @@ impl Source {
         if self.dice.one_in(2) {
             self.version += 1;
             let late = self.dice.below(3);
-            return Record::Delete(RowKey::Retained(self.topic(), self.version - late.min(self.version)));
+            return Record::Delete(RowKey::Retained(
+                self.topic(),
+                self.version - late.min(self.version),
+            ));
         }
         if !self.sessions_end || self.dice.one_in(2) {
             return Record::Put(self.row());
@@ -115,7 +122,8 @@ impl Source {
         self.next_id += 1 + self.dice.below(3);
         let id = self.next_id;
         let dests: Vec<_> = (0..self.dice.below(4)).map(|_| self.dest()).collect();
-        self.owed.extend((0..dests.len() as u32).map(|ordinal| (id, ordinal)));
+        self.owed
+            .extend((0..dests.len() as u32).map(|ordinal| (id, ordinal)));
         let retained = dests.is_empty() || self.dice.one_in(5);
         let ends = retained && self.dice.one_in(3);
         let size = match self.dice.below(40) {
@@ -129,14 +137,22 @@ impl Source {
             id: MessageId(id),
             topic: self.topic(),
             payload: vec![fill; if ends { 0 } else { 1 + size as usize }].into(),
-            retained_version: if retained { self.version.saturating_sub(late).max(1) } else { 0 },
+            retained_version: if retained {
+                self.version.saturating_sub(late).max(1)
+            } else {
+                0
+            },
             qos: QoS::AtLeastOnce,
             expires_at: self.dice.one_in(3).then_some(id * 1000),
             origin: self.queue(),
             ..Message::default()
         };
-        let qos2_id = self.dice.one_in(6).then(|| (self.queue(), 1 + self.dice.below(9) as u16));
-        self.received.extend(qos2_id.map(|(queue, id)| (queue.0, id)));
+        let qos2_id = self
+            .dice
+            .one_in(6)
+            .then(|| (self.queue(), 1 + self.dice.below(9) as u16));
+        self.received
+            .extend(qos2_id.map(|(queue, id)| (queue.0, id)));
         Record::Enqueue(Box::new(Enqueue {
             id: MessageId(id),
             message: Arc::new(message),
@@ -162,7 +178,11 @@ impl Source {
     fn dest(&mut self) -> Dest {
         Dest {
             queue: self.queue(),
-            qos: if self.dice.one_in(3) { QoS::ExactlyOnce } else { QoS::AtLeastOnce },
+            qos: if self.dice.one_in(3) {
+                QoS::ExactlyOnce
+            } else {
+                QoS::AtLeastOnce
+            },
             retain: self.dice.one_in(2),
             subscription_ids: (0..self.dice.below(3)).map(|n| n as u32 + 1).collect(),
         }

@@ -112,7 +112,12 @@ impl World {
         let seq = *seq;
         self.given.insert((shard, seq), record.clone());
         let log = LogId::LOCAL;
-        let op = StoreOp { log, shard, seq, record };
+        let op = StoreOp {
+            log,
+            shard,
+            seq,
+            record,
+        };
         let epoch = self.engine.epoch();
         // Refused only after a failure.
         let _ = self.engine.submit(epoch, vec![op], self.now);
@@ -223,9 +228,8 @@ impl World {
 
     /// What each shard has been told is durable, of this life, is written.
     fn durable_records(&self) -> usize {
-        let durable = |(shard, seq): &(ShardId, u64)| {
-            self.durable.get(shard).is_some_and(|upto| seq <= upto)
-        };
+        let durable =
+            |(shard, seq): &(ShardId, u64)| self.durable.get(shard).is_some_and(|upto| seq <= upto);
         let last = self.engine.written.iter().rposition(durable);
         last.map_or(0, |at| at + 1)
     }
@@ -280,14 +284,20 @@ impl World {
             }
         }
         let durable = content(&fold_of(&self.history[..durable]));
-        Err(format!("not what was durable: {:?}\n but {:?}", ids(&durable), ids(found)))
+        Err(format!(
+            "not what was durable: {:?}\n but {:?}",
+            ids(&durable),
+            ids(found)
+        ))
     }
 
     fn check_marks(&self, log: &DiskLog<SimulatedDisk>, kept: usize) -> Result<(), String> {
-        let ids = self.history[..kept].iter().filter_map(|record| match record {
-            Record::Enqueue(e) => Some(e.id),
-            _ => None,
-        });
+        let ids = self.history[..kept]
+            .iter()
+            .filter_map(|record| match record {
+                Record::Enqueue(e) => Some(e.id),
+                _ => None,
+            });
         if ids.max() > Some(log.marks().message) {
             return Err("an id could be given twice".into());
         }
