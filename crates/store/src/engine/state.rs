@@ -239,6 +239,9 @@ impl State {
         if let Some(queue) = super::row_keys::owner(&key) {
             self.raise(MessageId(0), queue, 0);
         }
+        if let Row::Subscription { group, .. } = &row {
+            self.raise(MessageId(0), group.unwrap_or_default(), 0);
+        }
         self.occupancy.add(place);
         if let Some(old) = self.rows.insert(key, KeptRow { row, place }) {
             self.occupancy.remove(old.place);

@@ -104,14 +104,22 @@ fn any_row() -> impl Strategy<Value = Row> {
             disconnected_at_ms,
         },
     );
-    let subscription = (queue(), text(), any::<u8>(), any::<Option<u32>>()).prop_map(
-        |(queue, filter, options, id)| Row::Subscription {
-            queue,
-            filter,
-            options,
-            id,
-        },
-    );
+    let subscription = (
+        queue(),
+        text(),
+        any::<u8>(),
+        any::<Option<u32>>(),
+        prop::option::of(queue()),
+    )
+        .prop_map(
+            |(queue, filter, options, id, group)| Row::Subscription {
+                queue,
+                filter,
+                options,
+                id,
+                group,
+            },
+        );
     let inflight = (
         queue(),
         any::<u16>(),
@@ -130,11 +138,13 @@ fn any_row() -> impl Strategy<Value = Row> {
         );
     let received =
         (queue(), any::<u16>()).prop_map(|(queue, packet_id)| Row::Received { queue, packet_id });
-    let will = (queue(), message(), any::<u32>(), any::<Option<u64>>()).prop_map(
-        |(queue, message, delay_s, due_at_ms)| Row::Will {
+    let seconds = (any::<u32>(), any::<Option<u32>>());
+    let will = (queue(), message(), seconds, any::<Option<u64>>()).prop_map(
+        |(queue, message, (delay_s, expiry_s), due_at_ms)| Row::Will {
             queue,
             message: Arc::new(message),
             delay_s,
+            expiry_s,
             due_at_ms,
         },
     );

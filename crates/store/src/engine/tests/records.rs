@@ -204,6 +204,7 @@ impl Source {
                 filter: self.topic(),
                 options: self.dice.below(9) as u8,
                 id: self.dice.one_in(2).then_some(5),
+                group: self.dice.one_in(3).then(|| self.queue()),
             },
             2 => Row::Inflight {
                 queue,
@@ -220,6 +221,7 @@ impl Source {
                     ..Message::default()
                 }),
                 delay_s: 5,
+                expiry_s: None,
                 due_at_ms: None,
             },
         }
