@@ -201,6 +201,7 @@ fn connect_first(shard: &mut Shard, client_id: &str) -> Vec<Record> {
         port: 1,
         listener: 0,
         transport: Transport::Tcp,
+        credential: None,
     };
     let conn = shard.open(peer, NOW);
     shard.on_bytes(conn, &bytes, NOW);

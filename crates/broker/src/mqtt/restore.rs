@@ -86,6 +86,7 @@ impl Shard {
             return;
         };
         let seq = session.subscriptions.put(filter, options, *id);
+        self.gauges.subscribed(group.is_some());
         match (SharedFilter::parse(filter), group) {
             (Ok(Some(shared)), Some(group)) => {
                 self.join_group(slot, shared, options, *id, *group);
@@ -170,6 +171,7 @@ impl Shard {
             holds_quota: false,
             item: waiting.item,
         };
+        self.gauges.in_flight += inflight.len() as u64;
         let entries = inflight.into_iter().map(|(id, w)| (id, entry(w)));
         session.inflight = Inflight::restored(entries.collect());
     }

@@ -46,6 +46,7 @@ impl Shard {
             self.settings.limits.max_session_expiry_s,
         );
         let slot = known.unwrap_or_else(|| {
+            self.stats.sessions_created += 1;
             let queue = self.shared.new_queue();
             self.add_session(queue, identity, expiry_s > 0, now)
         });
@@ -104,7 +105,6 @@ impl Shard {
         durable: bool,
         now: Now,
     ) -> u32 {
-        self.stats.sessions_created += 1;
         self.shared.sessions.fetch_add(1, Ordering::Relaxed);
         let class = self.classes.enter(&self.settings.policy, &identity);
         self.sessions.insert(Session {
