@@ -253,7 +253,7 @@ impl Progress {
 
     fn step(&mut self) {
         self.done += 1;
-        if self.done % PROGRESS_STEP != 0 || self.told.elapsed() < PROGRESS_EVERY {
+        if !self.done.is_multiple_of(PROGRESS_STEP) || self.told.elapsed() < PROGRESS_EVERY {
             return;
         }
         self.told = Instant::now();

@@ -4,7 +4,7 @@
 //! gathers meanwhile. So a bad batch with a good one behind it is damage, never a crash.
 
 use super::index::Place;
-use super::segments;
+use super::segments::{self, Spare};
 use super::{DiskError, Engine, Event, Lane, Purpose, Step, damage};
 use crate::format::FileName;
 use crate::format::batch::{BATCH_HEAD, BatchHead};
@@ -62,7 +62,17 @@ enum Gathered {
     /// Nothing is left, or it is enough.
     Enough,
     /// The next record needs so many bytes, which the head does not have.
-    NoRoom { need: usize, message: bool },
+    NoRoom { need: usize, of: Needy },
+}
+
+/// What there is no room for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needy {
+    /// A copy of the cleaner.
+    Copy,
+    Message,
+    /// What may use the reserve.
+    Other,
 }
 
 impl Commit {
@@ -105,8 +115,16 @@ impl Engine {
         if !due && !self.cleaner.has_copies() && !self.commit.announce {
             return Ok(());
         }
+        let mut copies = true;
         loop {
             let held_back = self.held_back;
+            if held_back {
+                // What is behind a held message may not need the room that it waits for.
+                while self.intake.hold_front() {}
+                if self.intake.is_empty() && !self.cleaner.has_copies() && !self.commit.announce {
+                    return Ok(());
+                }
+            }
             if self.segments.room() < self.least() && !self.roll(0, self.only_messages())? {
                 if self.held_back && !held_back {
                     // What is held back makes way.
@@ -116,14 +134,22 @@ impl Engine {
                 return Ok(());
             }
             let mut batch = self.begin();
-            let gathered = self.gather(&mut batch)?;
+            let gathered = self.gather(&mut batch, copies)?;
             if batch.copied > 0 || !batch.done.is_empty() || self.commit.announce {
                 self.write(batch);
                 return Ok(());
             }
             self.commit.buffer = batch.bytes;
             match gathered {
-                Gathered::NoRoom { need, message } if self.roll(need, message)? => {}
+                // It was begun for a smaller record. A sealed segment holds a batch, if an empty one.
+                Gathered::NoRoom { need: 1.., .. } if self.segments.head_is_empty() => {
+                    self.commit.announce = true;
+                }
+                Gathered::NoRoom { need, of } if self.roll(need, of == Needy::Message)? => {}
+                // A large copy waits until what is settled meanwhile has made room for it.
+                Gathered::NoRoom {
+                    of: Needy::Copy, ..
+                } => copies = false,
                 Gathered::NoRoom { .. } if self.held_back && !held_back => {}
                 Gathered::NoRoom { .. } => {
                     self.commit.blocked = true;
@@ -136,9 +162,10 @@ impl Engine {
 
     /// What an empty batch takes.
     fn least(&self) -> usize {
-        match &self.segments.head {
-            Some(head) if head.end == SEGMENT_HEAD as u32 => 0,
-            _ => BATCH_HEAD,
+        if self.segments.head_is_empty() {
+            0
+        } else {
+            BATCH_HEAD
         }
     }
 
@@ -154,9 +181,7 @@ impl Engine {
         bytes.clear();
         bytes.resize(BATCH_HEAD, 0);
         let mut count = 0;
-        if let Some(head) = &self.segments.head
-            && head.end == SEGMENT_HEAD as u32
-        {
+        if self.segments.head_is_empty() {
             let marks = self.state.marks();
             put_frame(&mut bytes, self.salt, |out| put_marks(out, marks));
             count = 1;
@@ -171,16 +196,16 @@ impl Engine {
     }
 
     /// Copies first, so that what waits can't keep the cleaner from making room.
-    fn gather(&mut self, batch: &mut Batch) -> Result<Gathered, StoreError> {
-        while batch.copied < self.settings.copy_bytes {
+    fn gather(&mut self, batch: &mut Batch, copies: bool) -> Result<Gathered, StoreError> {
+        while copies && batch.copied < self.settings.copy_bytes {
             let Some(copy) = self.cleaner.next_copy(&self.state, self.settings.planted)? else {
                 break;
             };
             match self.append(batch, |out, _| copy.put(out))? {
                 Some(need) => {
                     self.cleaner.put_back(copy);
-                    let message = false;
-                    return Ok(Gathered::NoRoom { need, message });
+                    let of = Needy::Copy;
+                    return Ok(Gathered::NoRoom { need, of });
                 }
                 None => {
                     batch.copied += copy.len();
@@ -195,12 +220,15 @@ impl Engine {
             let Some(record) = self.intake.front() else {
                 break;
             };
-            let message = matches!(record, Record::Enqueue(_));
-            if message && !self.may_take_messages() {
-                return Ok(Gathered::NoRoom { need: 0, message });
+            let of = match record {
+                Record::Enqueue(_) => Needy::Message,
+                _ => Needy::Other,
+            };
+            if of == Needy::Message && !self.may_take_messages() {
+                return Ok(Gathered::NoRoom { need: 0, of });
             }
             if let Some(need) = self.append_front(batch)? {
-                return Ok(Gathered::NoRoom { need, message });
+                return Ok(Gathered::NoRoom { need, of });
             }
         }
         self.intake.forget_ended();
@@ -378,8 +406,12 @@ impl Engine {
         if self.segments.spares[0].capacity < wanted {
             if !self.segments.making && self.segments.full_until.is_none() {
                 self.segments.making = true;
-                let steps = segments::lengthen(self.segments.spares[0].number, wanted);
-                self.start(Lane::Files, steps, Purpose::Lengthen(wanted));
+                let longer = Spare {
+                    number: self.segments.spares[0].number,
+                    capacity: wanted,
+                };
+                let steps = segments::lengthen(longer.number, wanted);
+                self.start(Lane::Files, steps, Purpose::Lengthen(longer));
             }
             self.short_of_room(message);
             return Ok(false);

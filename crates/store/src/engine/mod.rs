@@ -71,8 +71,8 @@ enum Purpose {
     Commit,
     /// A new spare, of this size.
     Make(segments::Spare),
-    /// The next spare is made as long as this.
-    Lengthen(u32),
+    /// A spare is made as long as this.
+    Lengthen(segments::Spare),
     WriteIndex,
     Unlink,
     Clean,
@@ -221,9 +221,16 @@ impl Engine {
 
     fn go_on(&mut self, now: u64) -> Result<(), StoreError> {
         self.keep_spares(now);
-        self.clean();
         self.start_backup();
-        self.try_commit(now)?;
+        loop {
+            self.clean();
+            let had_copies = self.cleaner.has_copies();
+            self.try_commit(now)?;
+            // Where all that was to be copied has died meanwhile, no completion will come of it.
+            if self.commit.under_way.is_some() || !had_copies || self.cleaner.has_copies() {
+                break;
+            }
+        }
         self.unlink_dead();
         self.start_reads()
     }
@@ -276,19 +283,19 @@ impl Engine {
         }
         self.commit.blocked = false;
         let done = match outcome {
-            Ok(bytes) => self.done(purpose, &bytes),
-            Err(error) => self.not_done(purpose, error, now),
+            Ok(bytes) => self.done(&purpose, &bytes),
+            Err(error) => self.not_done(&purpose, error, now),
         };
         if let Err(error) = done {
             self.fail(error);
         }
     }
 
-    fn done(&mut self, purpose: Purpose, bytes: &[u8]) -> Result<(), StoreError> {
-        match purpose {
+    fn done(&mut self, purpose: &Purpose, bytes: &[u8]) -> Result<(), StoreError> {
+        match *purpose {
             Purpose::Commit => self.committed(),
             Purpose::Make(spare) => self.made(spare),
-            Purpose::Lengthen(capacity) => self.lengthened(capacity),
+            Purpose::Lengthen(spare) => self.lengthened(spare),
             Purpose::WriteIndex => {}
             Purpose::Unlink => self.unlinked(),
             Purpose::Clean => self.clean_with(bytes)?,
@@ -298,7 +305,12 @@ impl Engine {
     }
 
     /// All failures are final but two: no room for a segment, and no index file, which nobody needs.
-    fn not_done(&mut self, purpose: Purpose, error: DiskError, now: u64) -> Result<(), StoreError> {
+    fn not_done(
+        &mut self,
+        purpose: &Purpose,
+        error: DiskError,
+        now: u64,
+    ) -> Result<(), StoreError> {
         let full = error.fault == Fault::Full && error.action == "preallocation";
         match purpose {
             Purpose::Make(_) | Purpose::Lengthen(_) if full => {

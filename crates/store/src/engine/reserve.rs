@@ -22,6 +22,7 @@ impl Engine {
         }
         if segments.spares.len() >= self.wanted_spares() {
             self.segments.full_until = None;
+            self.resume_with_room();
             return;
         }
         let segments = &mut self.segments;
@@ -42,6 +43,11 @@ impl Engine {
         segments.full_until = None;
         segments.next_number = spare.number + 1;
         segments.spares.push_back(spare);
+        self.resume_with_room();
+    }
+
+    /// Messages are taken again, with more room than held them back.
+    fn resume_with_room(&mut self) {
         if self.held_back && self.segments.spares.len() >= self.settings.reserve + 2 {
             self.held_back = false;
             self.intake.release();
@@ -49,11 +55,20 @@ impl Engine {
         }
     }
 
-    pub(super) fn lengthened(&mut self, capacity: u32) {
-        self.segments.making = false;
-        self.segments.full_until = None;
-        if let Some(spare) = self.segments.spares.front_mut() {
-            spare.capacity = capacity;
+    /// The spare may have become the head meanwhile.
+    pub(super) fn lengthened(&mut self, longer: Spare) {
+        let segments = &mut self.segments;
+        segments.making = false;
+        segments.full_until = None;
+        for spare in &mut segments.spares {
+            if spare.number == longer.number {
+                spare.capacity = longer.capacity;
+            }
+        }
+        if let Some(head) = &mut segments.head
+            && head.number == longer.number
+        {
+            head.capacity = longer.capacity;
         }
     }
 

@@ -76,6 +76,12 @@ impl Segments {
         head.map_or(0, |head| (head.capacity - head.end) as usize)
     }
 
+    /// True where nothing was written to the head.
+    pub(crate) fn head_is_empty(&self) -> bool {
+        let head = self.head.as_ref();
+        head.is_some_and(|head| head.end == SEGMENT_HEAD as u32)
+    }
+
     /// The next spare becomes the head. Gives back the one that was, sealed.
     pub(crate) fn roll(&mut self) -> Option<Head> {
         let spare = self.spares.pop_front()?;

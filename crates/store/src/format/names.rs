@@ -15,8 +15,11 @@ pub enum FileName {
     Kept(u32),
 }
 
+/// Which file of a number.
+type Kind = fn(u32) -> FileName;
+
 impl FileName {
-    const ENDS: [(fn(u32) -> FileName, &str); 4] = [
+    const ENDS: [(Kind, &str); 4] = [
         (FileName::Segment, ".seg"),
         (FileName::Unfinished, ".new"),
         (FileName::Index, ".idx"),

@@ -27,30 +27,7 @@ fn put_optional(out: &mut Vec<u8>, field: Option<u64>) {
 
 pub(crate) fn put_row(out: &mut Vec<u8>, row: &Row, offset: UnixOffset) {
     match row {
-        Row::Session {
-            queue,
-            client_id,
-            user,
-            expires_after_s,
-            disconnected_at_ms,
-        } => {
-            out.push(SESSION);
-            put_number(out, queue.0);
-            put_flags(
-                out,
-                &[
-                    user.is_some(),
-                    expires_after_s.is_some(),
-                    disconnected_at_ms.is_some(),
-                ],
-            );
-            put_blob(out, client_id.as_bytes());
-            if let Some(user) = user {
-                put_blob(out, user.as_bytes());
-            }
-            put_optional(out, expires_after_s.map(u64::from));
-            put_optional(out, *disconnected_at_ms);
-        }
+        Row::Session { .. } => put_session(out, row),
         Row::Subscription {
             queue,
             filter,
@@ -101,6 +78,35 @@ pub(crate) fn put_row(out: &mut Vec<u8>, row: &Row, offset: UnixOffset) {
             put_message(out, message, MessageId(0), offset);
         }
     }
+}
+
+fn put_session(out: &mut Vec<u8>, row: &Row) {
+    let Row::Session {
+        queue,
+        client_id,
+        user,
+        expires_after_s,
+        disconnected_at_ms,
+    } = row
+    else {
+        return;
+    };
+    out.push(SESSION);
+    put_number(out, queue.0);
+    put_flags(
+        out,
+        &[
+            user.is_some(),
+            expires_after_s.is_some(),
+            disconnected_at_ms.is_some(),
+        ],
+    );
+    put_blob(out, client_id.as_bytes());
+    if let Some(user) = user {
+        put_blob(out, user.as_bytes());
+    }
+    put_optional(out, expires_after_s.map(u64::from));
+    put_optional(out, *disconnected_at_ms);
 }
 
 pub(crate) fn put_key(out: &mut Vec<u8>, key: &RowKey) {

@@ -111,15 +111,13 @@ fn any_row() -> impl Strategy<Value = Row> {
         any::<Option<u32>>(),
         prop::option::of(queue()),
     )
-        .prop_map(
-            |(queue, filter, options, id, group)| Row::Subscription {
-                queue,
-                filter,
-                options,
-                id,
-                group,
-            },
-        );
+        .prop_map(|(queue, filter, options, id, group)| Row::Subscription {
+            queue,
+            filter,
+            options,
+            id,
+            group,
+        });
     let inflight = (
         queue(),
         any::<u16>(),

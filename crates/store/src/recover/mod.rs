@@ -9,7 +9,7 @@ mod segment_scan;
 use crate::engine::index::Place;
 use crate::engine::segments;
 use crate::engine::state::State;
-use crate::engine::{Disk, DiskError, Settings, Step};
+use crate::engine::{Disk, DiskError, Fault, Settings, Step};
 use crate::format::index_file::{self, Items, Summary};
 use crate::format::record::Fact;
 use crate::format::segment::{SEGMENT_HEAD, SegmentHead};
@@ -178,8 +178,7 @@ fn fold_sealed(
     let mut items = Items::default();
     fold_batches(&bytes, &scan, found, &mut items)?;
     let file = items.seal(&scan.summary, found.salt);
-    disk.perform(&segments::write_index(segment, file))?;
-    Ok(())
+    write_index(disk, segment, file)
 }
 
 /// Folds a segment by its index file, where that can be believed.
@@ -235,8 +234,15 @@ fn fold_last(
         disk.perform(&[Step::Truncate { file, len }, Step::Sync { file }])?;
     }
     let index = items.seal(&summary, found.salt);
-    disk.perform(&segments::write_index(summary.segment, index))?;
-    Ok(())
+    write_index(disk, summary.segment, index)
+}
+
+/// Nobody needs it: where the disk is full there is none.
+fn write_index(disk: &mut dyn Disk, segment: u32, bytes: Vec<u8>) -> Result<(), StoreError> {
+    match disk.perform(&segments::write_index(segment, bytes)) {
+        Err(error) if error.fault != Fault::Full => Err(error.into()),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 fn fold_batches(

@@ -119,13 +119,12 @@ fn accept_torn(scan: &mut Scan, torn: &[u8]) {
     scan.torn = false;
 }
 
+/// Is shown a frame: where it lies, its length, its body.
+type Visit<'a> = dyn FnMut(u32, u32, &[u8]) -> Result<(), StoreError> + 'a;
+
 impl Scan {
     /// Every frame of every batch: where it lies, its length, and its body.
-    pub(crate) fn frames(
-        &self,
-        bytes: &[u8],
-        visit: &mut dyn FnMut(u32, u32, &[u8]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn frames(&self, bytes: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         for &(at, len) in &self.batches {
             let records = &bytes[at as usize + BATCH_HEAD..(at + len) as usize];
             for frame in Frames::new(records, at as usize + BATCH_HEAD) {

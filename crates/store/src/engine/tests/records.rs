@@ -63,7 +63,11 @@ impl Source {
             8..14 => self.settle(),
             14 => self.assign(),
             15 | 16 => Record::Put(self.row()),
-            17 => Record::Delete(self.row().key()),
+            17 => match self.row() {
+                // Its queue would be used again, which no log ever sees.
+                row @ Row::Session { .. } => Record::Put(row),
+                row => Record::Delete(row.key()),
+            },
             18 => self.end(),
             _ => self.release(),
         }
@@ -169,6 +173,7 @@ impl Source {
                 continue;
             };
             e.retained = false;
+            e.qos2_id = None;
             if !e.dests.is_empty() {
                 return Record::Enqueue(e);
             }
