@@ -19,10 +19,12 @@ mod log_thread;
 mod logging;
 mod login;
 mod node;
+mod node_log;
 mod notify;
 pub mod proxy_protocol;
 mod serve;
 mod shard_thread;
+mod stopped_log;
 mod tls;
 mod unix_socket;
 mod watchdog;
@@ -31,3 +33,5 @@ mod wiring;
 
 pub use node::{Node, ServeError};
 pub use serve::serve;
+pub use stopped_log::StoppedLog;
+pub use store::offline::{Inspection, Loss, SegmentReport, Walk};

@@ -4,6 +4,7 @@
 //! The same seed gives the same run.
 
 mod backpressure;
+mod crash;
 mod delivery;
 mod groups;
 mod play;
@@ -50,6 +51,7 @@ pub const ALL: &[Scenario] = &[
     retained::EXACTLY_ONCE,
     wills::WILL_STORM,
     stopping::SHUTDOWN,
+    crash::CRASH,
 ];
 
 /// Runs one seed; the hash of the run, or what went wrong.
