@@ -58,6 +58,8 @@ pub(crate) struct Copy<'a> {
     pub id: MessageId,
     pub ordinal: u32,
     pub held: Option<crate::queue::Held>,
+    /// See [`crate::queue::Queued::again`].
+    pub again: bool,
 }
 
 impl<'a> Copy<'a> {
@@ -71,6 +73,7 @@ impl<'a> Copy<'a> {
             id: MessageId(0),
             ordinal: 0,
             held: None,
+            again: false,
         }
     }
 
@@ -157,6 +160,7 @@ impl Shard {
                 },
                 ordinal: mine,
                 held: None,
+                again: false,
             };
             self.deliver_to_queue(d.queue, content, &copy, now);
         }
@@ -256,7 +260,7 @@ impl Shard {
     }
 
     /// Whoever retains a message that expires sees to it that some shard looks in time.
-    fn arm_retained_expiry(&mut self, at: u64) {
+    pub(crate) fn arm_retained_expiry(&mut self, at: u64) {
         let armed = self.retained_expiry_at;
         if armed == 0 || at < armed {
             if armed != 0 {
@@ -381,6 +385,7 @@ impl Shard {
                     id: if recorded { message.id } else { MessageId(0) },
                     ordinal: a.ordinal,
                     held: None,
+                    again: false,
                 };
                 shard.deliver_to_queue(a.queue, content, &copy, now);
             }

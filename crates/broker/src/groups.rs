@@ -55,14 +55,11 @@ impl Shard {
         ordinal: u32,
         now: Now,
     ) {
-        if !self.groups.contains_key(&group) {
-            self.refresh_group(group);
-        }
         let limits = (
             self.settings.limits.max_queued_messages,
             self.settings.limits.max_queued_bytes,
         );
-        let Some(known) = self.groups.get_mut(&group) else {
+        let Some(known) = self.known_group(group) else {
             // Its last member has left: nobody is owed it.
             self.settle(id, ordinal);
             return self.stats.drop(Drop::SessionEnded);
@@ -77,6 +74,36 @@ impl Shard {
                 self.stats.drop(Drop::QueueFull);
             }
         }
+    }
+
+    /// A message waited for its group when the node stopped. No limit is asked: it was taken in.
+    pub(crate) fn restore_group_item(&mut self, group: QueueId, mut item: GroupItem) {
+        let Some(known) = self.known_group(group) else {
+            return self.settle(item.id, item.ordinal);
+        };
+        item.arrival = known.next_arrival();
+        let charge = known.put_back(item);
+        self.gauges.queued(charge);
+    }
+
+    /// A member held a message of a group when the node stopped, and goes on holding it.
+    pub(crate) fn restore_held(&mut self, group: QueueId, member: QueueId) -> Option<Held> {
+        let home = self.id;
+        let known = self.known_group(group)?;
+        known.resumed(member);
+        Some(Held {
+            group,
+            home,
+            arrival: known.next_arrival(),
+        })
+    }
+
+    /// A group of this shard, as far as the routing table knows it.
+    fn known_group(&mut self, group: QueueId) -> Option<&mut Group> {
+        if !self.groups.contains_key(&group) {
+            self.refresh_group(group);
+        }
+        self.groups.get_mut(&group)
     }
 
     /// Reads the members from the routing table; a group without any ends, and its backlog with it.
@@ -188,6 +215,7 @@ impl Shard {
             id: if assured { item.id } else { MessageId(0) },
             ordinal: item.ordinal,
             held: assured.then_some(held),
+            again: item.again,
         };
         self.with_content(message, |shard, content| {
             shard.deliver(slot, content, &copy, now);
@@ -199,7 +227,11 @@ impl Shard {
     }
 
     /// On what terms a session is a member: QoS, Retain As Published, identifiers.
-    fn member_terms(&self, group: QueueId, member: QueueId) -> Option<(QoS, bool, Vec<u32>)> {
+    pub(crate) fn member_terms(
+        &self,
+        group: QueueId,
+        member: QueueId,
+    ) -> Option<(QoS, bool, Vec<u32>)> {
         let members = self.shared.read_table(|table| table.members_of(group))?;
         let member = members.iter().find(|m| m.queue == member)?;
         Some((

@@ -19,6 +19,7 @@ pub mod operator;
 mod outbox;
 mod props;
 mod queue;
+pub mod recover;
 mod retained;
 mod route;
 mod routing;
@@ -33,6 +34,7 @@ mod timers;
 mod turn;
 
 pub use conn::ConnId;
+pub use recover::{Recovered, Recovery, Seen};
 pub use settings::{Limits, MqttSettings, Redirect, Settings};
 pub use shard::Shard;
 pub use shared::Shared;

@@ -27,6 +27,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// Timers that one call deals with: after a long rest of the node many sessions end at once.
+const TIMERS_AT_ONCE: usize = 1024;
+
 /// See the module. Its handlers are `impl Shard` blocks beside the concept that they handle.
 pub struct Shard {
     pub(crate) id: ShardId,
@@ -234,9 +237,12 @@ impl Shard {
         self.on_auth_reply(reply, now);
     }
 
-    /// Timers that are due, and work that was cut in pieces.
+    /// Timers that are due, a bounded number of them: where more are left, `next_timeout` says so.
     pub fn on_timeout(&mut self, now: Now) {
-        while let Some(timer) = self.timers.pop_due(now.ms) {
+        for _ in 0..TIMERS_AT_ONCE {
+            let Some(timer) = self.timers.pop_due(now.ms) else {
+                return;
+            };
             match timer {
                 Timer::Conn(id) => self.on_conn_timer(id, now),
                 Timer::Session(_) | Timer::Will(_) => self.on_session_timer(timer, now),
@@ -456,6 +462,11 @@ impl Shard {
     pub(crate) fn raise_message_counter(&mut self) {
         let high = self.shared.high_water.load(Ordering::Relaxed);
         self.message_counter = self.message_counter.max(high);
+    }
+
+    /// No id that is given out from here on has a counter as low as this.
+    pub(crate) fn raise_message_counter_to(&mut self, to: u64) {
+        self.message_counter = self.message_counter.max(to);
     }
 
     /// Ids of one shard grow, and are above all that any shard has acknowledged before.

@@ -140,6 +140,11 @@ impl Shared {
         self.read_retained(|tree| (tree.len(), tree.bytes()))
     }
 
+    /// Queue ids up to this one are taken.
+    pub(crate) fn saw_queue(&self, queue: QueueId) {
+        self.next_queue.fetch_max(queue.0 + 1, Ordering::Relaxed);
+    }
+
     /// A queue id that was never given out before.
     pub(crate) fn new_queue(&self) -> QueueId {
         QueueId(self.next_queue.fetch_add(1, Ordering::Relaxed))

@@ -20,7 +20,8 @@ pub struct Message {
     pub retain: bool,
     /// The version that the retained tree gave it; 0 where it did not go there.
     pub retained_version: u64,
-    /// When it expires, in milliseconds of the node's monotonic time. Forwarded as what remains.
+    /// When it expires, in milliseconds of the node's monotonic time; in a log, of Unix time, since
+    /// the other one begins anew with each start. Forwarded as what remains.
     pub expires_at: Option<u64>,
     /// The session that published it, for No Local; 0 where the broker itself did.
     pub origin: QueueId,

@@ -39,6 +39,7 @@ pub enum Record {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Enqueue {
     pub id: MessageId,
+    /// As the core has it. Whoever writes the record down turns `expires_at` into Unix time.
     pub message: Arc<Message>,
     /// Durable destinations; a destination's ordinal is its place in this list.
     pub dests: Box<[Dest]>,
@@ -64,8 +65,9 @@ pub struct Dest {
 /// A row of one of the log's tables.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Row {
-    /// A persistent session. `expires_after_s` of `None` means never; the end counts from
-    /// `disconnected_at_ms` (Unix time), or from recovery where the session was connected.
+    /// A session that leaves something behind when the node dies: a persistent one, or a volatile one
+    /// that has a will. `expires_after_s` of `None` means never, 0 with its connection; the end counts
+    /// from `disconnected_at_ms` (Unix time), or from recovery where the session was connected.
     Session {
         queue: QueueId,
         client_id: Box<str>,
@@ -79,6 +81,8 @@ pub enum Row {
         filter: Box<str>,
         options: u8,
         id: Option<u32>,
+        /// The queue of the group, where it is a shared one: what the group's backlog is named by.
+        group: Option<QueueId>,
     },
     /// An outgoing message has been given a packet id; `released` once its PUBREC has come.
     Inflight {
@@ -95,6 +99,8 @@ pub enum Row {
         queue: QueueId,
         message: Arc<Message>,
         delay_s: u32,
+        /// Seconds after which it expires, counted from when it is sent.
+        expiry_s: Option<u32>,
         due_at_ms: Option<u64>,
     },
 }

@@ -6,6 +6,7 @@
 //! depends on this crate but the binary.
 
 mod acceptor;
+mod admin;
 mod admission;
 pub mod auth;
 mod clock;
@@ -19,10 +20,13 @@ mod log_thread;
 mod logging;
 mod login;
 mod node;
+mod node_log;
 mod notify;
 pub mod proxy_protocol;
+mod reply;
 mod serve;
 mod shard_thread;
+mod stopped_log;
 mod tls;
 mod unix_socket;
 mod watchdog;
@@ -31,3 +35,5 @@ mod wiring;
 
 pub use node::{Node, ServeError};
 pub use serve::serve;
+pub use stopped_log::StoppedLog;
+pub use store::offline::{Inspection, Loss, SegmentReport, Walk};

@@ -9,15 +9,15 @@ use crate::clock::Clock;
 use crate::config::{Config, Listener, Scheme};
 use crate::entrance::Entrances;
 use crate::inbox::{Inbox, Letter};
-use crate::log_thread::{self, LogInbox};
 use crate::login::{Login, LoginDesk};
+use crate::node_log::{self, LogEnd};
 use crate::shard_thread::{ShardThread, WAKER};
 use crate::watchdog::Pulse;
 use crate::wiring::{Event, Wiring};
 use crate::{data_dir, listen, logging, unix_socket};
 use broker::auth::Transport;
 use broker::{Settings, Shard, Shared};
-use message::{LogId, ShardId};
+use message::ShardId;
 use mio::Poll;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
-use store::MemoryLog;
+use store::StoreError;
 use thiserror::Error;
 
 /// What clients are given to take their last packets when the node stops.
@@ -42,6 +42,10 @@ pub enum ServeError {
     Bind { url: String, source: io::Error },
     #[error("cannot use the data directory {}: {source}{}", path.display(), data_dir::hint(source))]
     DataDir { path: PathBuf, source: io::Error },
+    #[error("{}: {source}", path.display())]
+    Log { path: PathBuf, source: StoreError },
+    #[error("{} holds no log: {source}; name the data directory with --data-dir", path.display())]
+    NoLog { path: PathBuf, source: io::Error },
     #[error("cannot start: {0}")]
     Start(io::Error),
     #[error("{0}")]
@@ -72,7 +76,7 @@ pub struct Node {
     acceptor: AcceptorStop,
     shards: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
-    log: JoinHandle<()>,
+    log: LogEnd,
     events: Receiver<Event>,
 }
 
@@ -82,14 +86,32 @@ impl Node {
         let descriptors = listen::raise_descriptor_limit();
         let (doors, urls) = bind_all(&config.listeners)?;
         let (sender, events) = sync_channel(MAX_EVENTS);
-        let (polls, wiring) =
-            wire(&config, sender, descriptors, urls).map_err(ServeError::Start)?;
+        let clock = Clock::start();
+        let settings = Arc::new(config.settings());
+        let count = ShardId::try_from(config.values.shards.max(1)).unwrap_or(ShardId::MAX);
+        let mut shards = new_shards(count, &settings).map_err(ServeError::Start)?;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        let settings = Arc::new(config.settings());
-        let log = spawn_log(&wiring).map_err(ServeError::Start)?;
-        let shards = spawn_shards(polls, &wiring, &settings, &login(&config));
+        let open = node_log::open(&config.values, clock)?;
+        if let Some(open) = &open {
+            open.recover(&mut shards, clock)?;
+        }
+        let (polls, inboxes) = inboxes(shards.len()).map_err(ServeError::Start)?;
+        let started = node_log::start(open, &inboxes, &sender);
+        let (to_log, log) = started.map_err(ServeError::Start)?;
+        let wiring = Arc::new(Wiring {
+            clock,
+            pulse: inboxes.iter().map(|_| Pulse::default()).collect(),
+            shards: inboxes,
+            log: to_log,
+            desk: LoginDesk::new(clock, config.values.server_limits.failed_logins_per_minute),
+            admission: Admission::new(connection_limits(&config, descriptors)),
+            entrances: Entrances::new(&config),
+            events: sender,
+            urls,
+        });
+        let shards = spawn_shards(shards, polls, &wiring, &login(&config));
         let shards = shards.map_err(ServeError::Start)?;
         let (acceptor, others) = spawn_others(doors, &wiring).map_err(ServeError::Start)?;
         Ok(Node {
@@ -159,11 +181,10 @@ impl Node {
         }
         wiring.desk.stop();
         let threads = self.shards.into_iter().chain(self.others);
-        let mut panicked = threads.map(JoinHandle::join).filter(Result::is_err).count();
-        wiring.log.stop();
-        panicked += usize::from(self.log.join().is_err());
+        let panicked = threads.map(JoinHandle::join).filter(Result::is_err).count();
+        let log_failed = self.log.stop().err();
         let failed_late = self.events.try_iter().find_map(failure_of);
-        match failure.or(failed_late) {
+        match failure.or(failed_late).or(log_failed) {
             Some(why) => Err(ServeError::Failed(why)),
             None if panicked > 0 => Err(ServeError::Failed("a thread panicked".into())),
             None => Ok(()),
@@ -278,32 +299,21 @@ fn bind(listener: &Listener) -> io::Result<(Door, String)> {
     Ok((Door { socket, transport }, url))
 }
 
-fn wire(
-    config: &Config,
-    events: SyncSender<Event>,
-    descriptors: u64,
-    urls: Vec<String>,
-) -> io::Result<(Vec<Poll>, Arc<Wiring>)> {
-    let clock = Clock::start();
-    let (mut polls, mut shards) = (Vec::new(), Vec::new());
-    for _ in 0..config.values.shards.max(1) {
+/// What each shard's thread waits with, and where its letters wait.
+fn inboxes(count: usize) -> io::Result<(Vec<Poll>, Vec<Arc<Inbox>>)> {
+    let (mut polls, mut inboxes) = (Vec::new(), Vec::new());
+    for _ in 0..count {
         let poll = Poll::new()?;
-        shards.push(Arc::new(Inbox::new(poll.registry(), WAKER)?));
+        inboxes.push(Arc::new(Inbox::new(poll.registry(), WAKER)?));
         polls.push(poll);
     }
-    let failures = config.values.server_limits.failed_logins_per_minute;
-    let wiring = Wiring {
-        clock,
-        pulse: shards.iter().map(|_| Pulse::default()).collect(),
-        shards,
-        log: LogInbox::default(),
-        desk: LoginDesk::new(clock, failures),
-        admission: Admission::new(connection_limits(config, descriptors)),
-        entrances: Entrances::new(config),
-        events,
-        urls,
-    };
-    Ok((polls, Arc::new(wiring)))
+    Ok((polls, inboxes))
+}
+
+fn new_shards(count: ShardId, settings: &Arc<Settings>) -> io::Result<Vec<Shard>> {
+    let shared = Arc::new(Shared::new(count, random()?));
+    let new = |id| Ok(Shard::new(id, shared.clone(), settings.clone(), random()?));
+    (0..count).map(new).collect()
 }
 
 /// Starts a thread; how it ends is told where it is not by being stopped.
@@ -329,27 +339,16 @@ fn spawn(
     })
 }
 
-fn spawn_log(wiring: &Arc<Wiring>) -> io::Result<JoinHandle<()>> {
-    let mut log = MemoryLog::new(LogId::LOCAL, random()?);
-    spawn("log".into(), wiring, move |wiring| {
-        log_thread::run(&mut log, 0, &wiring.log, &wiring.shards).map_err(|e| e.to_string())
-    })
-}
-
 fn spawn_shards(
+    shards: Vec<Shard>,
     polls: Vec<Poll>,
     wiring: &Arc<Wiring>,
-    settings: &Arc<Settings>,
     login: &Login,
 ) -> io::Result<Vec<JoinHandle<()>>> {
-    let count = ShardId::try_from(polls.len()).unwrap_or(ShardId::MAX);
-    let shared = Arc::new(Shared::new(count, random()?));
-    let numbered = (0..count).zip(polls);
-    let threads = numbered.map(|(id, poll)| {
-        let (shared, settings, seed) = (shared.clone(), settings.clone(), random()?);
+    let numbered = (0..).zip(shards.into_iter().zip(polls));
+    let threads = numbered.map(|(id, (shard, poll))| {
         let login = login.clone();
         spawn(format!("shard-{id}"), wiring, move |wiring| {
-            let shard = Shard::new(id, shared, settings, seed);
             let thread = ShardThread::new(id, shard, poll, wiring.clone(), login);
             thread.run().map_err(|e| e.to_string())
         })
@@ -376,7 +375,7 @@ fn spawn_others(
 }
 
 /// Randomness of the operating system, for seeds.
-fn random() -> io::Result<u64> {
+pub(crate) fn random() -> io::Result<u64> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     Ok(u64::from_ne_bytes(bytes))

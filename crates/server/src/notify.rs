@@ -10,6 +10,8 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Ready,
+    /// Not ready yet, and nothing is wrong: it may wait another half a minute.
+    Starting,
     Reloading,
     Stopping,
     /// Everything still moves.
@@ -27,6 +29,7 @@ pub(crate) fn tell(state: State, status: &str) {
 fn send(name: &[u8], state: State, status: &str) {
     let mut text = match state {
         State::Ready => "READY=1".to_owned(),
+        State::Starting => "EXTEND_TIMEOUT_USEC=30000000".to_owned(),
         State::Stopping => "STOPPING=1".to_owned(),
         State::Alive => "WATCHDOG=1".to_owned(),
         State::Reloading => {

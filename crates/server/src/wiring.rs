@@ -7,8 +7,8 @@ use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::entrance::Entrances;
 use crate::inbox::Inbox;
-use crate::log_thread::LogInbox;
 use crate::login::LoginDesk;
+use crate::node_log::NodeLog;
 use crate::watchdog::Pulse;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -29,7 +29,7 @@ pub(crate) struct Wiring {
     pub(crate) shards: Vec<Arc<Inbox>>,
     /// By the number of the shard.
     pub(crate) pulse: Vec<Pulse>,
-    pub(crate) log: LogInbox,
+    pub(crate) log: NodeLog,
     pub(crate) desk: LoginDesk,
     pub(crate) admission: Admission,
     pub(crate) entrances: Entrances,

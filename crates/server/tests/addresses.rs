@@ -44,7 +44,7 @@ fn start(query: &str, set: &[&str]) -> Option<Node> {
             "mqtt://127.0.0.1:0".into(),
         ],
         set: set.iter().map(|s| (*s).into()).collect(),
-        ..Sources::default()
+        ..wire::in_memory()
     };
     Some(Node::start(load(sources).unwrap()).unwrap())
 }

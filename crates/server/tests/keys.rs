@@ -62,8 +62,8 @@ fn every_key_arrives_from_each_source() {
         .collect();
     assert!(keys.len() > 40, "{keys:?}");
     for key in keys {
-        // The only key whose other value this build refuses, and the one that needs another.
-        if ["durability", "mqtt.server_moved"].contains(&key.as_str()) {
+        // It needs another.
+        if key == "mqtt.server_moved" {
             continue;
         }
         let value = other_value(&key, &folder);
@@ -98,26 +98,13 @@ fn every_key_arrives_from_each_source() {
     }
 }
 
-#[test]
-fn durability() {
-    let refused = load(Sources {
-        set: vec!["durability=disk".into()],
-        ..Sources::default()
-    });
-    let error = refused.unwrap_err().to_string();
-    assert!(
-        error.contains("durability") && error.contains("memory"),
-        "{error}"
-    );
-}
-
 fn start(toml: &str) -> (Node, Folder) {
     let folder = Folder::new();
     folder.write("users.txt", &users(&[("ann", "pw")]));
     let sources = Sources {
         file: Some(folder.write("waypost.toml", toml)),
         set: vec!["shards=1".into()],
-        ..Sources::default()
+        ..wire::in_memory()
     };
     (Node::start(load(sources).unwrap()).unwrap(), folder)
 }
@@ -219,7 +206,7 @@ fn listener_insecure_anonymous() {
     let open = |query: &str| {
         load(Sources {
             listen: vec![format!("mqtt://0.0.0.0:0{query}")],
-            ..Sources::default()
+            ..wire::in_memory()
         })
     };
     assert!(

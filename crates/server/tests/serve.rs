@@ -340,7 +340,7 @@ fn shards_are_threads() {
 
 #[test]
 fn the_log_level_says_what_is_logged() {
-    let level = |level: &str| format!("log.level = '{level}'\n{LISTENER}");
+    let level = |level: &str| format!("durability = 'memory'\nlog.level = '{level}'\n{LISTENER}");
     let served = serve("level", &level("warn"));
     assert_eq!(served.state(), "READY=1");
     // What a client has caused before is logged by the time that its ping is answered.

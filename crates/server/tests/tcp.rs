@@ -189,7 +189,7 @@ fn a_port_in_use_is_named() {
     let url = node.urls()[0].clone();
     let sources = server::config::Sources {
         listen: vec![url.clone()],
-        ..Default::default()
+        ..in_memory()
     };
     let config = server::config::load(sources).unwrap();
     let error = server::Node::start(config).err().unwrap().to_string();

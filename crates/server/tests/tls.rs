@@ -606,7 +606,7 @@ fn a_url_says_it_all() {
     let sources = server::config::Sources {
         listen: vec![url],
         set: vec!["shards=1".into()],
-        ..Default::default()
+        ..in_memory()
     };
     let node = server::Node::start(load(sources).unwrap()).unwrap();
     connected(&node, &client(&site.authority, None, BOTH), "c");

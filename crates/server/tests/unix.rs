@@ -22,7 +22,7 @@ fn try_start(path: &Path, query: &str, set: &[&str]) -> Result<Node, String> {
     let sources = Sources {
         listen,
         set,
-        ..Sources::default()
+        ..in_memory()
     };
     let config = load(sources).map_err(|e| e.to_string())?;
     Node::start(config).map_err(|e| e.to_string())

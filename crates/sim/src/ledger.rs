@@ -17,6 +17,8 @@ pub struct Message {
     /// A retained message with an empty payload.
     pub clears: bool,
     pub will: bool,
+    /// It is a will whose client has lost its connection.
+    pub due: bool,
     /// First sent; a will: when it was announced.
     pub sent_at: u64,
     pub last_sent_at: u64,
@@ -57,6 +59,8 @@ pub struct Delivery {
     /// Counts the client's connections, and its sessions.
     pub connection: u32,
     pub session: u32,
+    /// That session outlives its connections.
+    pub durable: bool,
     /// PUBACK or PUBREC was sent.
     pub acked: bool,
 }
@@ -67,6 +71,8 @@ pub struct Ledger {
     pub messages: Vec<Message>,
     pub subscriptions: Vec<Subscription>,
     pub deliveries: Vec<Delivery>,
+    /// When the node died.
+    pub crashes: Vec<u64>,
     /// What must never happen, and did.
     pub faults: Vec<String>,
 }
@@ -76,6 +82,24 @@ impl Ledger {
     pub fn tick(&mut self) -> u64 {
         self.clock += 1;
         self.clock
+    }
+
+    pub fn crashed(&mut self) {
+        let at = self.tick();
+        self.crashes.push(at);
+    }
+
+    /// The node has died since the message was first sent.
+    pub fn crashed_since(&self, message: &Message) -> bool {
+        self.crashes.iter().any(|at| *at > message.sent_at)
+    }
+
+    /// The session that got this ended with the node, before the message was acknowledged: both the
+    /// message and its receiver were forgotten.
+    pub fn forgotten(&self, delivery: &Delivery) -> bool {
+        let acked = self.messages[delivery.message].acked_at.unwrap_or(u64::MAX);
+        let between = |at: &u64| delivery.at < *at && *at < acked;
+        !delivery.durable && self.crashes.iter().any(between)
     }
 
     pub fn fault(&mut self, text: String) {
@@ -97,6 +121,7 @@ impl Ledger {
             retain,
             clears: false,
             will: false,
+            due: false,
             sent_at,
             last_sent_at: sent_at,
             sends: 1,

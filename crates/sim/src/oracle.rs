@@ -118,12 +118,22 @@ fn repeated(ledger: &Ledger, faults: &mut Vec<String>) {
             continue;
         }
         let message = &ledger.messages[no];
-        // A QoS 1 message that its publisher sent again is another one.
-        let may_be = if message.qos == 1 {
+        let crashed = ledger.crashed_since(message);
+        if message.will && crashed {
+            // The node may have died between saying it and knowing for good that it did.
+            continue;
+        }
+        // A QoS 1 message that its publisher sent again is another one; so is one of QoS 2 to those who
+        // take less, where the node has forgotten it.
+        let may_be = if message.qos == 1 || crashed {
             message.sends as usize
         } else {
             1
         };
+        let copies: Vec<_> = copies
+            .into_iter()
+            .filter(|d| !ledger.forgotten(d))
+            .collect();
         let exactly = copies.iter().filter(|d| d.qos == 2).count();
         let fresh = copies.iter().filter(|d| !d.dup).count();
         let mut here: BTreeMap<u32, usize> = BTreeMap::new();
@@ -156,7 +166,7 @@ fn out_of_order(ledger: &Ledger, faults: &mut Vec<String>) {
             let lasts = s.gone_at.is_none_or(|gone| gone > d.at);
             s.client == d.client && lasts && s.acked_at.is_some_and(|at| at < message.sent_at)
         };
-        let again = message.qos == 1 && message.sends > 1;
+        let again = message.sends > 1 && (message.qos == 1 || ledger.crashed_since(message));
         if again && (d.qos == 0 || !ledger.subscriptions.iter().any(invited)) {
             continue;
         }
@@ -226,8 +236,11 @@ fn groups(ledger: &Ledger, faults: &mut Vec<String>) {
                 s.left_at.is_some() && s.gone_at.is_none_or(|gone| gone > message.sent_at)
             });
             let all = || got.iter().flat_map(|(_, copies)| copies.iter());
-            let exactly = all().filter(|d| d.qos == 2).count();
-            let resent = message.qos == 1 && message.sends > 1;
+            let exactly = all().filter(|d| d.qos == 2 && !ledger.forgotten(d));
+            let exactly = exactly.count();
+            // What was acknowledged at QoS 1 just before the node died may come again, to anybody.
+            let crashed = ledger.crashed_since(message);
+            let resent = crashed || (message.qos == 1 && message.sends > 1);
             if exactly > 1 || (got.len() > 1 && !ended && !resent) {
                 faults.push(format!(
                     "m{no} of {filter} reached clients {who:?}: {message:?}"

@@ -53,6 +53,7 @@ scenarios! {
     will_storm "will-storm"
     shutdown "shutdown"
     operators "operators"
+    crash "crash"
 }
 
 #[test]

@@ -25,6 +25,9 @@ pub enum LogError {
     /// Operations of a shard are numbered without gaps.
     #[error("operation {got} of shard {shard} came after {last}")]
     OutOfOrder { shard: ShardId, last: u64, got: u64 },
+    /// Of a log on disk: what [`crate::StoreError`] says.
+    #[error("{0}")]
+    Store(Box<str>),
 }
 
 /// One log. Its state is the fold of all that was appended: see [`crate::Fold`].

@@ -176,6 +176,7 @@ fn row() -> impl Strategy<Value = Row> {
             filter: filter.into(),
             options,
             id: None,
+            group: None,
         });
     let received =
         (queue(), 1..4u16).prop_map(|(queue, packet_id)| Row::Received { queue, packet_id });
@@ -183,6 +184,7 @@ fn row() -> impl Strategy<Value = Row> {
         queue,
         message: Arc::default(),
         delay_s: 1,
+        expiry_s: None,
         due_at_ms: None,
     });
     prop_oneof![session, subscription, received, will]

@@ -37,6 +37,7 @@ enum Command {
     Sub(Box<commands::subscribe::Options>),
     Passwd(commands::passwd::Options),
     Config(commands::config::Options),
+    Store(commands::store::Options),
     Bench(commands::bench::Options),
 }
 
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         Command::Sub(options) => commands::subscribe::run(*options),
         Command::Passwd(options) => commands::passwd::run(&options),
         Command::Config(options) => commands::config::run(options),
+        Command::Store(options) => commands::store::run(options),
         Command::Bench(options) => commands::bench::run(&options),
     };
     match result {

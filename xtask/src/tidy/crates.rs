@@ -70,6 +70,7 @@ const LAYERS: [Layer; 13] = [
             "ws-codec",
             "rules",
             "broker",
+            "store",
             // Its configuration and password files: nothing runs it.
             "server",
         ],

@@ -21,6 +21,7 @@ pub(crate) fn node(set: &[&str]) -> Node {
     let listen = ["mqtt://127.0.0.1:0", "ws://127.0.0.1:0/mqtt"];
     let lifted = [
         "shards=2",
+        "durability=memory",
         "limits.max_queued_messages=\"unlimited\"",
         "limits.max_queued_bytes=\"unlimited\"",
     ];

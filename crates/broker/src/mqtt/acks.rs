@@ -152,12 +152,14 @@ impl Shard {
             return;
         };
         self.gauges.in_flight -= 1;
-        if durable && entry.qos == QoS::ExactlyOnce {
-            self.store(Record::Delete(RowKey::Inflight(queue, packet_id)));
-        }
         if let Some(item) = entry.item {
             self.settle(item.id, item.ordinal);
             self.served(queue, item.held);
+        }
+        // After the message, never before: a message without its packet id would be sent as a new one,
+        // while a packet id without its message is merely released again.
+        if durable && entry.qos == QoS::ExactlyOnce {
+            self.store(Record::Delete(RowKey::Inflight(queue, packet_id)));
         }
     }
 
@@ -182,6 +184,7 @@ impl Shard {
             message: item.message,
             id: item.id,
             ordinal: item.ordinal,
+            again: item.again,
         };
         self.group_put_back(held.home, held.group, member, back);
     }

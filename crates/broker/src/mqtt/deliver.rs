@@ -12,12 +12,12 @@ use super::waiter::Waiter;
 use crate::conn::{ConnId, Online};
 use crate::content::Content;
 use crate::fan_out::Copy;
-use crate::queue::Queued;
+use crate::queue::{Held, Queued};
 use crate::shard::Shard;
 use crate::stats::Drop;
 use crate::time::Now;
 use message::record::{Record, Row};
-use message::{MessageId, QoS};
+use message::{MessageId, QoS, QueueId};
 use mqtt_codec::{Outgoing, Version};
 
 /// How one PUBLISH goes to one client.
@@ -49,7 +49,15 @@ fn queued(content: &mut Content<'_>, copy: &Copy<'_>) -> Queued {
         id: copy.id,
         ids: copy.ids.into(),
         held: copy.held,
+        again: copy.again,
     }
+}
+
+/// True where a PUBLISH is only sent once the disk knows to whom it goes: QoS 2 to a durable session,
+/// whose packet id must outlive a crash; and QoS 2 of a group that is in the log, to any session, since
+/// no other member may be given it after a crash either [MQTT-4.8.2-5].
+pub(super) fn waits_for_disk(durable: bool, qos: QoS, id: MessageId, held: Option<Held>) -> bool {
+    qos == QoS::ExactlyOnce && (durable || (held.is_some() && id != MessageId(0)))
 }
 
 /// True where the client has this value from the replay that its new subscription brought.
@@ -129,13 +137,13 @@ impl Shard {
         let open = session.inflight.has_room()
             && session.inflight.unsent() == 0
             && session.backlog.is_empty()
+            && !copy.again
             && unread <= max_outbox;
         let Some(id) = live.filter(|_| open) else {
             let item = queued(content, copy);
             return self.enqueue(slot, item, now);
         };
-        let waits = session.durable && copy.qos == QoS::ExactlyOnce;
-        if waits {
+        if waits_for_disk(session.durable, copy.qos, copy.id, copy.held) {
             let item = queued(content, copy);
             self.begin_exactly_once(slot, item);
             return;
@@ -159,36 +167,48 @@ impl Shard {
         }
     }
 
-    /// Gives a packet id to a QoS 2 message of a durable session; it is sent once that is durable.
+    /// Gives a packet id to a QoS 2 message; it is sent once what the disk must know of it is durable.
     pub(super) fn begin_exactly_once(&mut self, slot: u32, item: Queued) {
+        let Some(session) = self.sessions.get(slot) else {
+            return;
+        };
+        let (queue, durable) = (session.queue, session.durable);
+        let (message, ordinal) = (item.id, item.ordinal);
+        if item.held.is_some() {
+            self.assign(&item, queue);
+        }
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
-        let (queue, message, ordinal) = (session.queue, item.id, item.ordinal);
-        let held = item.held;
         self.gauges.in_flight += 1;
         let packet_id =
             session
                 .inflight
                 .push(Phase::Waiting, mqtt_codec::QoS::ExactlyOnce, Some(item));
-        if held.is_some() && message != MessageId(0) {
-            self.store(Record::Assign {
-                id: message,
+        if durable {
+            self.store(Record::Put(Row::Inflight {
+                queue,
+                packet_id,
+                message,
                 ordinal,
-                to: queue,
-            });
+                released: false,
+            }));
         }
-        self.store(Record::Put(Row::Inflight {
-            queue,
-            packet_id,
-            message,
-            ordinal,
-            released: false,
-        }));
         self.tickets.wait(Waiter::SendPublish {
             session: queue,
             packet_id,
         });
+    }
+
+    /// A message of a group goes to this queue from here on: a member's, or back to the group's own.
+    pub(super) fn assign(&mut self, item: &Queued, to: QueueId) {
+        if item.id != MessageId(0) {
+            self.store(Record::Assign {
+                id: item.id,
+                ordinal: item.ordinal,
+                to,
+            });
+        }
     }
 
     /// Puts a message into a session's queue, within its limits.

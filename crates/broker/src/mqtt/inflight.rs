@@ -15,7 +15,7 @@
 
 use crate::queue::Queued;
 use mqtt_codec::QoS;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -70,6 +70,33 @@ impl Default for Inflight {
 }
 
 impl Inflight {
+    /// What was in flight when the node stopped, by packet id: at least one. The ids of the log do not
+    /// tell which one is the oldest; they run in a circle, and the widest gap is where no id was in use.
+    pub(crate) fn restored(entries: BTreeMap<u16, Entry>) -> Self {
+        let ids: Vec<u16> = entries.keys().copied().collect();
+        let before = |at: usize| ids.get(at).or(ids.last()).copied().unwrap_or_default();
+        let gap = |at: usize| {
+            let previous = before(at.checked_sub(1).unwrap_or(ids.len()));
+            (usize::from(before(at)) + 65_535 - usize::from(previous) - 1) % 65_535
+        };
+        let widest = (0..ids.len()).max_by_key(|at| gap(*at)).unwrap_or(0);
+        let mut inflight = Inflight {
+            first: before(widest).max(1),
+            live: entries.len(),
+            ..Inflight::default()
+        };
+        let (low, high): (Vec<_>, Vec<_>) = entries
+            .into_iter()
+            .partition(|(id, _)| *id < inflight.first);
+        for (id, entry) in high.into_iter().chain(low) {
+            while after(inflight.first, inflight.ring.len()) != id {
+                inflight.ring.push_back(None);
+            }
+            inflight.ring.push_back(Some(entry));
+        }
+        inflight
+    }
+
     /// A connection begins, with this window. What was sent before is to be sent again, in order,
     /// and counts again; PUBRELs do not [MQTT-4.4.0-1], [MQTT-4.6.0-1].
     pub(crate) fn reconnected(&mut self, window: u16) {
@@ -256,6 +283,38 @@ mod tests {
         inflight.complete(b);
         inflight.complete(b);
         assert_eq!((inflight.quota(), inflight.len()), (2, 0));
+    }
+
+    #[test]
+    fn what_is_restored_keeps_its_ids_and_its_order() {
+        let entry = |phase| Entry {
+            phase,
+            qos: QoS::ExactlyOnce,
+            dup: true,
+            holds_quota: false,
+            item: None,
+        };
+        for (ids, order, next) in [
+            (&[7, 9][..], &[7, 9][..], 10),
+            (&[1, 3, 65_534], &[65_534, 1, 3], 4),
+            (&[65_535], &[65_535], 1),
+            (&[1, 65_535], &[65_535, 1], 2),
+        ] {
+            let entries = ids.iter().map(|id| (*id, entry(Phase::Sent))).collect();
+            let mut inflight = Inflight::restored(entries);
+            inflight.reconnected(10);
+            let resent: Vec<u16> = std::iter::from_fn(|| Some(inflight.next_unsent()?.0)).collect();
+            assert_eq!(resent, order);
+            assert_eq!(
+                inflight.push(Phase::Sent, QoS::AtLeastOnce, None),
+                next,
+                "{ids:?}"
+            );
+            for id in ids {
+                assert!(inflight.complete(*id).is_some(), "{id} of {ids:?}");
+            }
+            assert_eq!(inflight.len(), 1);
+        }
     }
 
     #[test]

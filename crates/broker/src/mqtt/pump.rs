@@ -4,7 +4,7 @@
 //! was written. First what was sent before and must be sent again, in its original order
 //! [MQTT-4.6.0-1], then the queue.
 
-use super::deliver::{Sending, Sent};
+use super::deliver::{Sending, Sent, waits_for_disk};
 use super::inflight::Phase;
 use super::qos;
 use super::session::Session;
@@ -13,7 +13,6 @@ use crate::queue::Queued;
 use crate::shard::Shard;
 use crate::stats::Drop;
 use crate::time::Now;
-use message::QoS;
 
 impl Shard {
     pub(crate) fn pump(&mut self, slot: u32, now: Now) {
@@ -66,7 +65,7 @@ impl Shard {
             self.drop_queued(queue, item, Drop::NotAuthorized);
             return true;
         }
-        if durable && item.qos == QoS::ExactlyOnce {
+        if waits_for_disk(durable, item.qos, item.id, item.held) {
             self.begin_exactly_once(slot, item);
             return true;
         }
@@ -78,7 +77,7 @@ impl Shard {
         let packet_id = session
             .inflight
             .push(Phase::Sent, qos::wire(item.qos), keep);
-        self.transmit_queued(slot, id, &item, packet_id, false, now);
+        self.transmit_queued(slot, id, &item, packet_id, item.again, now);
         true
     }
 

@@ -1,7 +1,8 @@
 //! Sessions: what a client is owed and has promised, with or without a connection.
 //!
 //! A session lives on its client's home shard from CONNECT until it ends, never elsewhere. A *durable*
-//! one outlives its connection and has records; a *volatile* one ends with its connection.
+//! one outlives its connection and has records; a *volatile* one ends with its connection, and has a
+//! record only where its client has a will, which is to be sent also if the node dies.
 
 use super::inflight::Inflight;
 use super::received::Received;
@@ -28,6 +29,8 @@ pub(crate) struct Session {
     /// CONNACK is written: messages may be sent.
     pub ready: bool,
     pub durable: bool,
+    /// It has a row in the log: it is durable, or has a will.
+    pub recorded: bool,
     /// Seconds that it outlives its connection.
     pub expiry_s: u32,
     pub subscriptions: Subscriptions,

@@ -46,7 +46,7 @@ impl Shard {
     }
 
     /// The session is without a connection from now on: its expiry counts [MQTT-3.1.2.11.2].
-    fn set_session_end(&mut self, slot: u32, now: Now) {
+    pub(super) fn set_session_end(&mut self, slot: u32, now: Now) {
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
@@ -98,8 +98,10 @@ impl Shard {
         for item in waiting {
             self.drop_queued(session.queue, item, Drop::SessionEnded);
         }
-        if session.durable {
+        if session.recorded {
             self.store(Record::Delete(session_key(session.queue)));
+        }
+        if session.durable {
             self.last_session_end = self.tickets.latest();
         }
     }
@@ -116,9 +118,12 @@ impl Shard {
             self.settle(item.id, item.ordinal);
             self.served(queue, item.held);
             self.stats.drop(Drop::SessionEnded);
-        } else {
-            self.drop_queued(queue, item, Drop::SessionEnded);
+            return;
         }
+        if let (QoS::ExactlyOnce, Some(held)) = (item.qos, item.held) {
+            self.assign(&item, held.group);
+        }
+        self.drop_queued(queue, item, Drop::SessionEnded);
     }
 
     /// A message will not be delivered to this session: back to its group, or lost for `reason`.

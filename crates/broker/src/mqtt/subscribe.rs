@@ -11,7 +11,7 @@ use crate::routing::{self, Member};
 use crate::shard::Shard;
 use crate::time::Now;
 use message::record::{Record, Row};
-use message::{SharedFilter, pattern};
+use message::{QueueId, SharedFilter, pattern};
 use mqtt_codec::{Packet, ReasonCode, RetainHandling, SubOptions, Suback, Subscribe, Version};
 
 /// One filter of a SUBSCRIBE.
@@ -182,33 +182,35 @@ impl Shard {
         if is_new {
             self.gauges.subscribed(wanted.shared.is_some());
         }
+        let group = wanted.shared.map(|shared| {
+            let queue_if_new = self.shared.new_queue();
+            self.join_group(slot, shared, options, wanted.id, queue_if_new)
+        });
         if durable {
             let row = Row::Subscription {
                 queue,
                 filter: wanted.filter.into(),
                 options: options.to_byte(),
                 id: wanted.id,
+                group,
             };
             self.store(Record::Put(row));
         }
-        match wanted.shared {
-            Some(shared) => self.join_group(slot, shared, options, wanted.id),
-            None => {
-                self.enter_interest(slot, wanted.filter, options, wanted.id, seq, is_new);
-                let wants = match options.retain_handling {
-                    RetainHandling::Send => true,
-                    RetainHandling::SendIfNew => is_new,
-                    RetainHandling::DontSend => false,
-                };
-                if wants {
-                    self.begin_replay(slot, wanted.filter, options, wanted.id, is_new);
-                }
+        if group.is_none() {
+            self.enter_interest(slot, wanted.filter, options, wanted.id, seq, is_new);
+            let wants = match options.retain_handling {
+                RetainHandling::Send => true,
+                RetainHandling::SendIfNew => is_new,
+                RetainHandling::DontSend => false,
+            };
+            if wants {
+                self.begin_replay(slot, wanted.filter, options, wanted.id, is_new);
             }
         }
         options.qos as u8
     }
 
-    fn enter_interest(
+    pub(super) fn enter_interest(
         &mut self,
         slot: u32,
         filter: &str,
@@ -276,15 +278,18 @@ impl Shard {
         }
     }
 
-    fn join_group(
+    /// Makes the session a member of a group; the group's queue, which is `queue_if_new` where it is
+    /// the first one.
+    pub(super) fn join_group(
         &mut self,
         slot: u32,
         shared: SharedFilter<'_>,
         options: SubOptions,
         id: Option<u32>,
-    ) {
+        queue_if_new: QueueId,
+    ) -> QueueId {
         let Some(session) = self.sessions.get(slot) else {
-            return;
+            return queue_if_new;
         };
         let member = Member {
             queue: session.queue,
@@ -296,20 +301,16 @@ impl Shard {
             keep_retain: options.retain_as_published,
             id,
         };
-        let (new_queue, shards) = (self.shared.new_queue(), self.shared.shards);
+        let shards = self.shared.shards;
         let joined = self.shared.write_table(|table| {
-            table.join(shared.group, shared.filter, member, new_queue, shards)
+            table.join(shared.group, shared.filter, member, queue_if_new, shards)
         });
         self.group_changed(shared.filter, joined.home, joined.queue);
+        joined.queue
     }
 
     /// A group has other members than before: routes are stale, and its home must know.
-    pub(super) fn group_changed(
-        &mut self,
-        filter: &str,
-        home: message::ShardId,
-        group: message::QueueId,
-    ) {
+    pub(super) fn group_changed(&mut self, filter: &str, home: message::ShardId, group: QueueId) {
         self.shared.interest.changed(filter);
         if home == self.id {
             self.changed_groups.push(group);

@@ -29,7 +29,9 @@ impl Shard {
             return Err("the client id belongs to a session of another user");
         }
         // A session that ends with its connection ends with the takeover as well [MQTT-3.1.2.11.2].
-        let resume = !connecting.clean && session.durable && session.expiry_s > 0;
+        let due = |at: u64| at != 0 && at <= now.ms;
+        let over = session.conn.is_none() && due(session.ends_at);
+        let resume = !connecting.clean && session.durable && session.expiry_s > 0 && !over;
         if let Some(old) = session.conn {
             self.send_disconnect(
                 old,
@@ -40,6 +42,8 @@ impl Shard {
             self.detach(old, "taken over by another connection", now);
             self.start_closing(old);
             self.will_at_takeover(slot, resume, now);
+        } else if resume && due(session.will_at) {
+            self.send_will(slot, now);
         } else if resume {
             // Back before the delay has passed: the will is not sent [MQTT-3.1.3-9].
             self.drop_will(slot);

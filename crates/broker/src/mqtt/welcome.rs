@@ -45,7 +45,11 @@ impl Shard {
             connecting.expiry_s,
             self.settings.limits.max_session_expiry_s,
         );
-        let slot = known.unwrap_or_else(|| self.new_session(identity, expiry_s > 0, now));
+        let slot = known.unwrap_or_else(|| {
+            self.stats.sessions_created += 1;
+            let queue = self.shared.new_queue();
+            self.add_session(queue, identity, expiry_s > 0, now)
+        });
         let mut connecting = connecting;
         let will = connecting.will.take();
         let Some(session) = self.sessions.get_mut(slot) else {
@@ -53,16 +57,17 @@ impl Shard {
         };
         session.expiry_s = expiry_s;
         session.durable |= expiry_s > 0;
+        session.recorded |= session.durable || will.is_some();
         session.conn = Some(id);
         session.ready = false;
         session.since_unix_ms = now.unix_ms;
-        if session.durable {
+        let recorded = session.recorded;
+        if recorded {
             let row = session_row(session, None);
             self.store(Record::Put(row));
         }
         self.set_will(slot, will);
-        let wait =
-            self.sessions.get(slot).is_some_and(|s| s.durable) || self.ended_durable_since(emitted);
+        let wait = recorded || self.ended_durable_since(emitted);
         self.attach(id, slot, connecting, session_present, expiry_s, now);
         if wait {
             self.wait_for(id, Waiter::Welcome { conn: id });
@@ -92,17 +97,24 @@ impl Shard {
         self.last_session_end > emitted
     }
 
-    fn new_session(&mut self, identity: Identity, durable: bool, now: Now) -> u32 {
-        self.stats.sessions_created += 1;
+    /// A session without anything: a new one, or one that rows of the log are about to fill.
+    pub(super) fn add_session(
+        &mut self,
+        queue: QueueId,
+        identity: Identity,
+        durable: bool,
+        now: Now,
+    ) -> u32 {
         self.shared.sessions.fetch_add(1, Ordering::Relaxed);
         let class = self.classes.enter(&self.settings.policy, &identity);
         self.sessions.insert(Session {
-            queue: self.shared.new_queue(),
+            queue,
             identity,
             class,
             conn: None,
             ready: false,
             durable,
+            recorded: durable,
             expiry_s: 0,
             subscriptions: Subscriptions::default(),
             inflight: Inflight::default(),

@@ -37,6 +37,17 @@ impl Will {
             ..Message::default()
         }
     }
+
+    /// Its row; `due_at_ms` (Unix time) once its delay runs.
+    fn row(&self, queue: QueueId, due_at_ms: Option<u64>) -> Row {
+        Row::Will {
+            queue,
+            message: Arc::new(self.message(queue)),
+            delay_s: self.delay_s,
+            expiry_s: self.expiry_s,
+            due_at_ms,
+        }
+    }
 }
 
 impl Shard {
@@ -47,15 +58,7 @@ impl Shard {
         };
         let queue = session.queue;
         let had = session.will.is_some();
-        let record = will.as_ref().map(|will| {
-            let (message, delay_s) = (Arc::new(will.message(queue)), will.delay_s);
-            Record::Put(Row::Will {
-                queue,
-                message,
-                delay_s,
-                due_at_ms: None,
-            })
-        });
+        let record = will.as_ref().map(|will| Record::Put(will.row(queue, None)));
         session.will = will;
         if let Some(record) = record {
             self.store(record);
@@ -85,21 +88,16 @@ impl Shard {
             return;
         };
         let Some(will) = &session.will else { return };
-        let (asked_s, queue) = (will.delay_s, session.queue);
-        let delay_s = asked_s.min(session.expiry_s);
+        let queue = session.queue;
+        let delay_s = will.delay_s.min(session.expiry_s);
         if delay_s == 0 {
             return self.send_will(slot, now);
         }
-        let message = Arc::new(will.message(queue));
+        let due_at_ms = now.unix_ms + u64::from(delay_s) * 1000;
+        let row = will.row(queue, Some(due_at_ms));
         session.will_at = now.after_s(delay_s);
         self.timers.set(session.will_at, Timer::Will(queue));
-        let due_at_ms = Some(now.unix_ms + u64::from(delay_s) * 1000);
-        self.store(Record::Put(Row::Will {
-            queue,
-            message,
-            delay_s: asked_s,
-            due_at_ms,
-        }));
+        self.store(Record::Put(row));
     }
 
     /// Publishes the will, if there is one, and forgets it.

@@ -22,6 +22,8 @@ pub(crate) struct Queued {
     pub ids: Box<[u32]>,
     /// Set where a group handed it out: where it goes back to.
     pub held: Option<Held>,
+    /// It waited when the node started: nobody knows whether it was sent before, at QoS 1.
+    pub again: bool,
 }
 
 /// A message that a consumer holds for a group.

@@ -28,6 +28,8 @@ pub(crate) struct GroupItem {
     pub message: Arc<Message>,
     pub id: MessageId,
     pub ordinal: u32,
+    /// See [`super::Queued::again`].
+    pub again: bool,
 }
 
 /// A decision: this message to this member.
@@ -96,12 +98,12 @@ impl Group {
         ordinal: u32,
         max: (usize, u64),
     ) -> Result<u64, GroupItem> {
-        self.arrivals += 1;
         let item = GroupItem {
-            arrival: self.arrivals,
+            arrival: self.next_arrival(),
             message,
             id,
             ordinal,
+            again: false,
         };
         let charge = item.message.charge();
         if self.line.len() + self.aside.len() >= max.0 || self.bytes.saturating_add(charge) > max.1
@@ -113,7 +115,22 @@ impl Group {
         Ok(charge)
     }
 
-    /// A member could not serve it: back to its place.
+    /// The number of a message that arrives now.
+    pub(crate) fn next_arrival(&mut self) -> u64 {
+        self.arrivals += 1;
+        self.arrivals
+    }
+
+    /// `member` holds one message more, which it had when the node stopped.
+    pub(crate) fn resumed(&mut self, member: QueueId) {
+        if let Some(at) = self.members.iter().position(|m| m.queue == member)
+            && let Some(held) = self.held.get_mut(at)
+        {
+            *held += 1;
+        }
+    }
+
+    /// A member could not serve it, or it waited when the node stopped: to its place.
     pub(crate) fn put_back(&mut self, item: GroupItem) -> u64 {
         let at = self.line.partition_point(|i| i.arrival < item.arrival);
         let charge = item.message.charge();

@@ -65,9 +65,9 @@ pub(super) const KEYS: &[Key<Values>] = keys!(Values {
     /// use it. Relative to the file that says it, else to where the broker was started. Needs a
     /// restart.
     "data_dir" => data_dir: PATH;
-    /// `memory`: nothing survives the end of the process; this is said loudly at start. `disk`:
-    /// what is acknowledged is synced first. This build has no file log yet and refuses `disk`.
-    /// Needs a restart.
+    /// `disk`: what is acknowledged was written to the log in the data directory and synced before.
+    /// `memory`: nothing survives the end of the process; this is said loudly at start. Needs a
+    /// restart.
     "durability" => durability: Rule::of(Kind::Choice(DURABILITIES));
     /// Threads that serve clients, each with its own share of the sessions. Needs a restart.
     "shards" => shards: Rule::of(Kind::Count).from(1).to(256).default_text("number of cores");

@@ -34,7 +34,7 @@ impl Default for Values {
     fn default() -> Self {
         Values {
             data_dir: PathBuf::from("waypost-data"),
-            durability: Durability::Memory,
+            durability: Durability::Disk,
             shards: std::thread::available_parallelism().map_or(1, |n| n.get().min(256)),
             limits: Limits::default(),
             server_limits: ServerLimits::default(),
@@ -113,22 +113,17 @@ pub struct AuthFiles {
 /// What an acknowledgement promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// Nothing survives the process.
-    Memory,
     /// What is acknowledged is on the disk.
     Disk,
+    /// Nothing survives the process.
+    Memory,
 }
 
-pub(super) const DURABILITIES: &[&str] = &["memory", "disk"];
+pub(super) const DURABILITIES: &[&str] = &["disk", "memory"];
 
 impl Setting for Durability {
     fn read(given: &Given<'_>, rule: &Rule) -> Result<Self, String> {
-        match choose(given, rule, &[Durability::Memory, Durability::Disk])? {
-            Durability::Disk => {
-                Err("this build has no file log yet: the only durability is \"memory\"".into())
-            }
-            memory => Ok(memory),
-        }
+        choose(given, rule, &[Durability::Disk, Durability::Memory])
     }
 
     fn show(&self, _: &Rule) -> Value {

@@ -16,6 +16,14 @@ pub(crate) const CONNACK: &[u8] = &[0x20, 2, 0, 0];
 pub(crate) const PINGREQ: &[u8] = &[0xc0, 0];
 pub(crate) const PINGRESP: &[u8] = &[0xd0, 0];
 
+/// What a test has to say about more than its subject: nothing is to be kept.
+pub(crate) fn in_memory() -> Sources {
+    Sources {
+        environment: vec![("WAYPOST__DURABILITY".into(), "memory".into())],
+        ..Sources::default()
+    }
+}
+
 /// A node of two shards on free ports: MQTT first, WebSocket second.
 pub(crate) fn start(set: &[&str]) -> Node {
     let listen = ["mqtt://127.0.0.1:0", "ws://127.0.0.1:0/mqtt"];
@@ -24,7 +32,7 @@ pub(crate) fn start(set: &[&str]) -> Node {
     let sources = Sources {
         listen: listen.map(Into::into).to_vec(),
         set,
-        ..Sources::default()
+        ..in_memory()
     };
     Node::start(load(sources).unwrap()).unwrap()
 }

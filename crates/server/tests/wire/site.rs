@@ -70,7 +70,7 @@ impl Site {
         }
         let sources = Sources {
             file: Some(folder.write("waypost.toml", &toml)),
-            ..Sources::default()
+            ..super::in_memory()
         };
         let node = Node::start(load(sources).unwrap()).unwrap();
         Site { folder, node }

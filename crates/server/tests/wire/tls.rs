@@ -82,7 +82,7 @@ impl TlsSite {
         let toml = format!("shards = 2\nlog.level = 'error'\n{toml}");
         load(Sources {
             file: Some(self.folder.write("waypost.toml", &toml)),
-            ..Sources::default()
+            ..super::in_memory()
         })
     }
 

@@ -45,6 +45,11 @@ impl Incoming {
         self.aliases.clear();
     }
 
+    /// A node that starts again gives other packet ids to what it sends again at QoS 1.
+    pub(super) fn node_died(&mut self) {
+        self.held.clear();
+    }
+
     pub(super) fn forget(&mut self) {
         *self = Incoming::default();
     }
@@ -221,6 +226,7 @@ impl Client {
             at,
             connection: self.connection,
             session: self.session,
+            durable: self.profile.persistent,
             acked: false,
         });
         Some(ledger.deliveries.len() - 1)

@@ -4,6 +4,7 @@
 //! to, in order. Everything it does and is told goes into the ledger. Its owner decides when it acts;
 //! whatever a broker may never do, however the world goes, it reports as a fault at once.
 
+mod ending;
 mod incoming;
 mod outgoing;
 
@@ -76,6 +77,9 @@ pub struct Client {
     buffer: Vec<u8>,
     /// The CONNECT that is on its way ends the session of before.
     opening_clean: bool,
+    /// The node died before it said that this session is new: whether the one of before has ended nobody
+    /// knows, so it is asked for again.
+    end_in_doubt: bool,
     /// How many connections and sessions it has had.
     connection: u32,
     session: u32,
@@ -103,6 +107,7 @@ impl Client {
             link: Link::Off,
             buffer: Vec::new(),
             opening_clean: false,
+            end_in_doubt: false,
             connection: 0,
             session: 0,
             has_session: false,
@@ -147,12 +152,6 @@ impl Client {
             && self.pings == 0
     }
 
-    /// True while a CONNECT is under way that may end a session at any time: a client that turned to
-    /// another connection now could find its session gone later.
-    fn is_ending_a_session(&self) -> bool {
-        self.profile.persistent && self.opening_clean && matches!(self.link, Link::Opening(_))
-    }
-
     /// Opens a connection. One that is there already is forgotten, not closed: somebody takes over.
     /// `clean`: ends the session of before.
     pub fn connect(&mut self, world: &World, ledger: &mut Ledger, clean: bool) -> Option<Sock> {
@@ -162,6 +161,7 @@ impl Client {
         let old = self.sock();
         self.lost(ledger);
         // In MQTT 3 a client that asks for a clean session gets one that does not persist.
+        let clean = clean || self.end_in_doubt;
         let clean = (clean && self.profile.version == Version::V5) || !self.profile.persistent;
         if clean {
             ledger.session_ends(self.no);
@@ -215,47 +215,9 @@ impl Client {
         old
     }
 
-    /// Breaks the connection.
-    pub fn cut(&mut self, world: &World, ledger: &mut Ledger) {
-        if let Some(sock) = self.sock().filter(|_| !self.is_ending_a_session()) {
-            world.cut(sock);
-            self.lost(ledger);
-        }
-    }
-
-    /// Says goodbye.
-    pub fn disconnect(&mut self, world: &World, ledger: &mut Ledger) {
-        if let Link::Online(sock) = self.link {
-            let props = PropertiesBuf::new();
-            let packet = mqtt_codec::Disconnect {
-                reason: ReasonCode::Success,
-                props: props.as_props(),
-            };
-            self.send(world, &Packet::Disconnect(packet));
-            world.close(sock);
-            self.will = None;
-            self.lost(ledger);
-        }
-    }
-
     /// The will of the connection that is on, which is due when it breaks.
     pub fn will(&self) -> Option<MessageNo> {
         self.will.filter(|_| self.is_online())
-    }
-
-    fn lost(&mut self, ledger: &mut Ledger) {
-        if self.link == Link::Off {
-            return;
-        }
-        self.ghosts += usize::from(matches!(self.link, Link::Opening(_)));
-        self.link = Link::Off;
-        self.buffer.clear();
-        self.requests.clear();
-        self.pings = 0;
-        self.incoming.connection_lost();
-        if !self.profile.persistent {
-            ledger.session_ends(self.no);
-        }
     }
 
     /// Subscribes to one filter, again where the last answer was lost.
@@ -342,16 +304,6 @@ impl Client {
         }
     }
 
-    fn on_end(&mut self, world: &World, ledger: &mut Ledger, sock: Sock) {
-        if self.ghosts > 0 {
-            self.ghosts -= 1;
-        } else if !self.profile.may_be_closed {
-            self.fault(ledger, "the broker closed the connection".into());
-        }
-        world.close(sock);
-        self.lost(ledger);
-    }
-
     fn on_packet(&mut self, world: &World, ledger: &mut Ledger, packet: &Packet<'_>) {
         match packet {
             Packet::Connack(connack) => self.on_connack(world, ledger, connack),
@@ -386,6 +338,7 @@ impl Client {
             return;
         }
         self.link = Link::Online(sock);
+        self.end_in_doubt = false;
         // MQTT 3.1 does not tell.
         let present = match self.profile.version {
             Version::V31 => self.has_session,

@@ -4,6 +4,7 @@
 //! The same seed gives the same run.
 
 mod backpressure;
+mod crash;
 mod delivery;
 mod groups;
 mod operators;
@@ -52,6 +53,7 @@ pub const ALL: &[Scenario] = &[
     wills::WILL_STORM,
     stopping::SHUTDOWN,
     operators::OPERATORS,
+    crash::CRASH,
 ];
 
 /// Runs one seed; the hash of the run, or what went wrong.

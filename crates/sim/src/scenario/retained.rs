@@ -70,7 +70,7 @@ fn one_publisher(stage: &mut Stage) {
     stage.judge();
     last_values_agree(stage);
     check_sequences(stage);
-    check_memory(stage);
+    check_memory(stage, "r/#");
 }
 
 /// Every subscriber that stayed has the last value of each topic, and none came back after a newer.
@@ -145,12 +145,12 @@ fn many_publishers(stage: &mut Stage) {
     };
     stage.play(&mix, 400);
     stage.judge();
-    check_memory(stage);
+    check_memory(stage, "r/#");
 }
 
 /// A new subscriber reads what may be retained, and just what the log has.
-fn check_memory(stage: &mut Stage) {
-    let reader = stage.add(Profile::new("reader", Version::V5, false), &[("r/#", 2)]);
+pub(super) fn check_memory(stage: &mut Stage, filter: &str) {
+    let reader = stage.add(Profile::new("reader", Version::V5, false), &[(filter, 2)]);
     let from = stage.ledger.deliveries.len();
     stage.come_to_rest();
     let ledger = &stage.ledger;

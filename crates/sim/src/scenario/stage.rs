@@ -4,7 +4,7 @@ use crate::client::{Client, Profile};
 use crate::ledger::Ledger;
 use crate::oracle;
 use crate::rng::Rng;
-use crate::world::{Config, Sock, World};
+use crate::world::{Config, Keep, Sock, World};
 use broker::Settings;
 use store::{Folded, Log};
 
@@ -64,6 +64,17 @@ impl Stage {
 
     pub fn cut(&mut self, no: usize) {
         self.clients[no].cut(&self.world, &mut self.ledger);
+    }
+
+    /// The node dies, with some of what was not synced; clients read what still reaches them.
+    pub fn crash(&mut self) {
+        self.world.crash(Keep::Some);
+        self.world.settle();
+        for client in &mut self.clients {
+            client.node_died(&self.world, &mut self.ledger);
+        }
+        self.forsaken.clear();
+        self.ledger.crashed();
     }
 
     /// The client reads, subscribes to what it wants, keeps itself alive.

@@ -4,7 +4,7 @@ use super::case::{Case, Expect, Item, Wanted};
 use super::client_end::ClientEnd;
 use super::packet::Names;
 use super::{encode, operate, setting, words};
-use crate::world::{self, Config, World};
+use crate::world::{self, Config, Keep, World};
 use broker::Settings;
 use broker::auth::{Acl, Policy};
 use std::collections::BTreeMap;
@@ -309,8 +309,30 @@ impl Run {
             ["hold", "auth"] => world.hold_auth(true),
             ["release", "auth"] => world.hold_auth(false),
             ["shutdown"] => world.shutdown(),
+            ["crash"] => world.crash(Keep::Records(0)),
+            ["crash", "keep=all"] => world.crash(Keep::All),
+            ["crash", keep] => {
+                let keep = keep.strip_prefix("keep=").ok_or("@crash keep=N")?;
+                world.crash(Keep::Records(words::number(keep)? as usize));
+            }
+            ["restart"] => return self.restart(self.config.shards),
+            ["restart", shards] => {
+                let shards = shards.strip_prefix("shards=").ok_or("@restart shards=N")?;
+                return self.restart(words::number(shards)? as u16);
+            }
             _ => operate::direct(world, words)
                 .unwrap_or_else(|| Err(format!("there is no directive @{}", words.join(" "))))?,
+        }
+        self.read_all();
+        Ok(())
+    }
+}
+
+impl Run {
+    fn restart(&mut self, shards: u16) -> Result<(), String> {
+        if let Some(world) = &mut self.world {
+            world.reload(&self.config.settings);
+            world.restart(shards);
         }
         self.read_all();
         Ok(())

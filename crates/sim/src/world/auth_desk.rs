@@ -47,6 +47,12 @@ impl AuthDesk {
         ))
     }
 
+    /// Who asked is gone.
+    pub(super) fn forget(&mut self) {
+        self.asked.clear();
+        self.held = false;
+    }
+
     fn judge(&self, request: &AuthRequest) -> AuthOutcome {
         let user = request.user.as_deref().map(Into::into);
         match request.method.as_deref() {

@@ -49,6 +49,8 @@ pub(super) struct Link {
     pub stalled: bool,
     /// Half-open: the client is gone and the broker is not told.
     pub silent: bool,
+    /// The node died, or was dead when it was opened.
+    pub crashed: bool,
 }
 
 /// What the broker reads from a socket.
@@ -74,6 +76,7 @@ impl Link {
             closing: None,
             stalled: false,
             silent: false,
+            crashed: false,
         }
     }
 
@@ -136,6 +139,18 @@ impl Link {
         let n = some_of(self.down.len(), rng).min(self.rate);
         self.arrived.extend(self.down.drain(..n));
         n
+    }
+
+    /// The node has died: of what it had written some still arrives.
+    pub(super) fn break_off(&mut self, rng: &mut Rng) {
+        self.place = Place::Gone;
+        self.crashed = true;
+        self.down.truncate(rng.below(self.down.len() + 1));
+        self.down_end = true;
+        self.closing = None;
+        self.blocked = false;
+        self.stalled = false;
+        self.up.clear();
     }
 
     /// The client's side is cut: a part of what was under way is lost, both ways.

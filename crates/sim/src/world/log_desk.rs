@@ -1,20 +1,29 @@
 //! The log of a world, with appending and syncing as separate steps that may be long in coming.
+//!
+//! What is synced is what a crash leaves, and more only as chance has it: the log itself is given a
+//! batch when it is synced. Times are turned into Unix time on the way, as in any log.
 
+use broker::recover::{Recovery, Seen};
+use broker::{Now, Shard};
 use message::record::{Record, Row, RowKey, StoreOp};
 use message::{LogId, QueueId, ShardId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use store::{Durable, Log, MemoryLog};
+use std::sync::Arc;
+use store::{Durable, Folded, Log, MemoryLog};
 
 pub(super) struct LogDesk {
     log: MemoryLog,
+    epoch: u64,
     waiting: VecDeque<Vec<StoreOp>>,
     /// Appended, not synced.
-    unsynced: bool,
+    unsynced: Vec<StoreOp>,
     /// What was appended, and synced, by name: see [`LogDesk::is_synced`].
     appended: Vec<Vec<u8>>,
     synced: BTreeSet<Vec<u8>>,
     /// Whose queues are whose.
     clients: BTreeMap<QueueId, String>,
+    /// The highest names in the log.
+    seen: Seen,
     /// It does not sync until it is told to.
     pub held: bool,
 }
@@ -23,11 +32,13 @@ impl LogDesk {
     pub(super) fn new(seed: u64) -> Self {
         LogDesk {
             log: MemoryLog::new(LogId::LOCAL, seed),
+            epoch: 0,
             waiting: VecDeque::new(),
-            unsynced: false,
+            unsynced: Vec::new(),
             appended: Vec::new(),
             synced: BTreeSet::new(),
             clients: BTreeMap::new(),
+            seen: Seen::default(),
             held: false,
         }
     }
@@ -41,19 +52,19 @@ impl LogDesk {
     }
 
     pub(super) fn can_sync(&self) -> bool {
-        self.unsynced && !self.held
+        !self.unsynced.is_empty() && !self.held
     }
 
-    /// Takes one batch. A log that refuses what a shard numbered has found a bug of ours.
-    pub(super) fn append(&mut self) {
-        let Some(batch) = self.waiting.pop_front() else {
+    /// Takes one batch; `now` is the node's.
+    pub(super) fn append(&mut self, now: Now) {
+        let Some(mut batch) = self.waiting.pop_front() else {
             return;
         };
-        batch.iter().for_each(|op| self.take_note(&op.record));
-        if let Err(error) = self.log.append(0, batch) {
-            panic!("the log refused a batch: {error}");
+        for op in &mut batch {
+            in_unix_time(&mut op.record, now);
+            self.take_note(&op.record);
         }
-        self.unsynced = true;
+        self.unsynced.extend(batch);
     }
 
     fn take_note(&mut self, record: &Record) {
@@ -84,15 +95,76 @@ impl LogDesk {
 
     pub(super) fn sync(&mut self) -> Vec<(ShardId, u64)> {
         let mut marks = Vec::new();
-        if let Err(error) = self.log.sync(&mut marks) {
-            panic!("the log did not sync: {error}");
+        let batch = std::mem::take(&mut self.unsynced);
+        batch.iter().for_each(|op| self.see(&op.record));
+        // A log that refuses what a shard numbered has found a bug of ours.
+        let appended = self.log.append(self.epoch, batch);
+        if let Err(error) = appended.and_then(|()| self.log.sync(&mut marks)) {
+            panic!("the log refused a batch: {error}");
         }
-        self.unsynced = false;
         self.synced.extend(self.appended.drain(..));
         marks
             .into_iter()
             .map(|Durable { shard, upto }| (shard, upto))
             .collect()
+    }
+
+    /// Notes names that no later life of the node may use again.
+    fn see(&mut self, record: &Record) {
+        let seen = &mut self.seen;
+        match record {
+            Record::Enqueue(enqueue) => {
+                seen.message = seen.message.max(enqueue.id);
+                seen.version = seen.version.max(enqueue.message.retained_version);
+            }
+            Record::Put(Row::Session { queue, .. }) => seen.queue = seen.queue.max(*queue),
+            Record::Put(Row::Subscription { group, .. }) => {
+                seen.queue = seen.queue.max(group.unwrap_or_default());
+            }
+            Record::Delete(RowKey::Retained(_, version)) => {
+                seen.version = seen.version.max(*version);
+            }
+            _ => {}
+        }
+    }
+
+    /// The node dies: of what was not synced, the first `keep` records are in the log all the same.
+    pub(super) fn crash(&mut self, keep: usize) {
+        self.waiting.clear();
+        self.unsynced.truncate(keep);
+        self.appended.clear();
+        let kept = std::mem::take(&mut self.unsynced);
+        kept.iter().for_each(|op| self.take_note(&op.record));
+        self.unsynced = kept;
+        self.sync();
+        self.held = false;
+    }
+
+    /// Records that a crash may lose.
+    pub(super) fn unsynced(&self) -> usize {
+        self.unsynced.len()
+    }
+
+    /// A new life of the node begins, with what the log has.
+    pub(super) fn recover(&mut self, shards: &mut [Shard], now: Now) {
+        self.epoch += 1;
+        let log = std::mem::replace(&mut self.log, MemoryLog::new(LogId::LOCAL, 0));
+        self.log = log.reopen(self.epoch);
+        let mut recovery = Recovery::new(shards, now);
+        recovery.saw(self.seen);
+        let scanned = self.log.scan(&mut |item| match item {
+            Folded::Row(row) => recovery.row(row),
+            Folded::Message(live) => {
+                recovery.message(live.message.clone(), live.retained, live.qos2_id);
+                for w in &live.waiting {
+                    recovery.destination(w.ordinal, &w.dest, w.group);
+                }
+            }
+        });
+        if let Err(error) = scanned {
+            panic!("the log cannot be read: {error}");
+        }
+        recovery.finish();
     }
 
     /// True where a message is durable whose payload begins with this word; or a subscription, named
@@ -103,6 +175,16 @@ impl LogDesk {
 
     pub(super) fn log(&self) -> &MemoryLog {
         &self.log
+    }
+}
+
+/// A record as a log has it.
+fn in_unix_time(record: &mut Record, now: Now) {
+    if let Record::Enqueue(enqueue) = record
+        && let Some(at) = enqueue.message.expires_at
+    {
+        let at = (now.unix_ms + at).saturating_sub(now.ms);
+        Arc::make_mut(&mut enqueue.message).expires_at = Some(at);
     }
 }
 

@@ -7,6 +7,7 @@
 //! calls give the same run, which [`World::hash`] tells.
 
 mod auth_desk;
+mod crash;
 mod link;
 mod log_desk;
 mod operator;
@@ -21,6 +22,7 @@ use broker::conn::Handoff;
 use broker::mail::Mail;
 use broker::operator::{Command, Done};
 use broker::{ConnId, Now, Settings, Shard, Shared, Stats};
+pub use crash::Keep;
 use link::{End, Link, Place};
 use log_desk::LogDesk;
 use message::ShardId;
@@ -98,6 +100,13 @@ struct Inner {
     yield_percent: u32,
     window: usize,
     now: Cell<Now>,
+    /// When the node's monotonic clock stood at 0.
+    born_ms: u64,
+    /// The node has died.
+    down: Cell<bool>,
+    settings: RefCell<Arc<Settings>>,
+    /// How many lives of the node are over.
+    lives: u32,
     rng: RefCell<Rng>,
     shards: Vec<RefCell<Shard>>,
     shared: Arc<Shared>,
@@ -125,11 +134,8 @@ pub struct World(Rc<Inner>);
 impl World {
     pub fn new(config: &Config) -> Self {
         let mut rng = Rng::new(config.seed);
-        let shared = Arc::new(Shared::new(config.shards, rng.draw()).with_yield_hook(on_yield));
         let settings = Arc::new(config.settings.clone());
-        let shards: Vec<_> = (0..config.shards)
-            .map(|id| RefCell::new(Shard::new(id, shared.clone(), settings.clone(), rng.draw())))
-            .collect();
+        let (shards, shared) = new_shards(config.shards, &settings, &mut rng);
         let log = LogDesk::new(rng.draw());
         World(Rc::new(Inner {
             seed: config.seed,
@@ -139,9 +145,13 @@ impl World {
                 ms: 1000,
                 unix_ms: 1_700_000_000_000,
             }),
+            born_ms: 0,
+            down: Cell::new(false),
+            settings: RefCell::new(settings),
+            lives: 0,
             rng: RefCell::new(rng),
             desks: RefCell::new(shards.iter().map(|_| Desk::default()).collect()),
-            shards,
+            shards: shards.into_iter().map(RefCell::new).collect(),
             shared,
             done: RefCell::default(),
             links: RefCell::default(),
@@ -162,6 +172,10 @@ impl World {
         let sock = Sock(links.len());
         links.push(Link::new(self.0.window));
         self.0.active.borrow_mut().push(sock.0);
+        if self.0.down.get() {
+            links[sock.0].break_off(&mut self.0.rng.borrow_mut());
+            return sock;
+        }
         let shard = self.0.rng.borrow_mut().below(self.0.shards.len());
         self.0.post(shard as ShardId, Letter::Accepted(sock));
         self.0.event(("connect", sock.0, shard));
@@ -248,6 +262,7 @@ impl World {
     /// All shards are told new settings.
     pub fn reload(&self, settings: &Settings) {
         let settings = Arc::new(settings.clone());
+        *self.0.settings.borrow_mut() = settings.clone();
         for shard in 0..self.0.shards.len() {
             self.0
                 .post(shard as ShardId, Letter::Settings(settings.clone()));
@@ -318,6 +333,18 @@ impl World {
     pub fn rng(&self) -> Rng {
         Rng::new(self.0.rng.borrow_mut().draw())
     }
+}
+
+/// The shards of a node that starts.
+/// New shards, and what they share.
+fn new_shards(
+    count: ShardId,
+    settings: &Arc<Settings>,
+    rng: &mut Rng,
+) -> (Vec<Shard>, Arc<Shared>) {
+    let shared = Arc::new(Shared::new(count, rng.draw()).with_yield_hook(on_yield));
+    let new = |id| Shard::new(id, shared.clone(), settings.clone(), rng.draw());
+    ((0..count).map(new).collect(), shared)
 }
 
 impl Inner {

@@ -62,9 +62,20 @@ impl Inner {
         self.event(("time", now.ms + passed));
     }
 
+    /// The node's own time: its monotonic clock begins anew with each of its lives.
+    pub(super) fn node_now(&self) -> Now {
+        let now = self.now.get();
+        Now {
+            ms: now.ms - self.born_ms,
+            unix_ms: now.unix_ms,
+        }
+    }
+
     /// The next moment at which a timer of a shard, or of a closing socket, falls due.
     fn next_due(&self) -> Option<u64> {
-        let shards = self.shards.iter().filter_map(|s| s.borrow().next_timeout());
+        let up = self.shards.iter().filter(|_| !self.down.get());
+        let shards = up.filter_map(|s| s.borrow().next_timeout());
+        let shards = shards.map(|at| at + self.born_ms);
         let links = self.links.borrow();
         let active = self.active.borrow();
         let closing = active.iter().filter_map(|at| links[*at].closing);
@@ -127,12 +138,16 @@ impl Inner {
                 wanted[usize::from(shard)] = true;
             }
         }
+        if self.down.get() {
+            return steps;
+        }
+        let node_ms = self.node_now().ms;
         for (at, wanted) in wanted.into_iter().enumerate() {
             // A shard in the middle of a turn cannot begin another one.
             let Ok(shard) = self.shards[at].try_borrow() else {
                 continue;
             };
-            if wanted || shard.next_timeout().is_some_and(|due| due <= now_ms) {
+            if wanted || shard.next_timeout().is_some_and(|due| due <= node_ms) {
                 steps.push(Step::Turn(at));
             }
         }
@@ -158,7 +173,7 @@ impl Inner {
             }
             Step::Append => {
                 self.event("append");
-                self.log.borrow_mut().append();
+                self.log.borrow_mut().append(self.node_now());
             }
             Step::Sync => {
                 self.event("sync");

@@ -16,7 +16,7 @@ impl Inner {
         let Ok(mut shard) = self.shards[at].try_borrow_mut() else {
             return;
         };
-        let now = self.now.get();
+        let now = self.node_now();
         self.event(("turn", at));
         self.desks.borrow_mut()[at].told = false;
         let replies = self.read_letters(at, &mut shard);
@@ -53,7 +53,7 @@ impl Inner {
                 rng.below(waiting + 1)
             }
         };
-        let now = self.now.get();
+        let now = self.node_now();
         let mut replies = Vec::new();
         for _ in 0..count {
             let Some(letter) = self.desks.borrow_mut()[at].inbox.pop_front() else {
@@ -99,7 +99,7 @@ impl Inner {
             transport: Transport::Tcp,
             credential: None,
         };
-        let conn = shard.open(peer, self.now.get());
+        let conn = shard.open(peer, self.node_now());
         self.settle_in(at, sock, conn);
     }
 
@@ -133,7 +133,7 @@ impl Inner {
                 Got::Bytes(bytes) => {
                     self.event(("read", sock.0, bytes.len()));
                     if self.links.borrow()[sock.0].closing.is_none() {
-                        shard.on_bytes(conn, &bytes, self.now.get());
+                        shard.on_bytes(conn, &bytes, self.node_now());
                     }
                 }
                 Got::End(why) => self.lose(at, shard, conn, why),
@@ -157,7 +157,7 @@ impl Inner {
         if closing {
             shard.release(conn);
         } else {
-            shard.on_closed(conn, why, self.now.get());
+            shard.on_closed(conn, why, self.node_now());
         }
     }
 
@@ -249,7 +249,7 @@ impl Inner {
         if n > 0 {
             self.event(("write", sock.0, n));
             self.desks.borrow_mut()[at].told = true;
-            shard.wrote(conn, n, self.now.get());
+            shard.wrote(conn, n, self.node_now());
         }
         if closing && shard.outbox(conn).is_empty() {
             self.desks.borrow_mut()[at].conns.remove(&conn);

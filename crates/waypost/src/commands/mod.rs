@@ -10,5 +10,6 @@ mod payload_source;
 pub(crate) mod property_words;
 pub(crate) mod publish;
 pub(crate) mod serve;
+pub(crate) mod store;
 pub(crate) mod subscribe;
 mod tls;

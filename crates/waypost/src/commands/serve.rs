@@ -46,6 +46,11 @@ pub(crate) struct SourceOptions {
 }
 
 impl SourceOptions {
+    /// The data directory that `serve` would use.
+    pub(crate) fn data_dir(self) -> Result<PathBuf, Failure> {
+        Ok(self.load()?.values.data_dir)
+    }
+
     pub(crate) fn load(self) -> Result<Config, Failure> {
         let sources = Sources {
             file: self.config,

@@ -1,0 +1,267 @@
+//! The log that a node runs on: on disk, or in memory where the configuration says so.
+//!
+//! Opens it, lets new shards take in what it has, then starts its threads. What the log has to say
+//! goes into the shards' inboxes; nobody ever waits for it. A failure of the log ends the node: nothing
+//! is said to be durable any more.
+
+use crate::clock::Clock;
+use crate::config::{Durability, Values};
+use crate::inbox::{Inbox, Letter};
+use crate::log_thread::{self, LogInbox};
+use crate::node::{ServeError, random};
+use crate::notify::{self, State};
+use crate::wiring::Event;
+use broker::Shard;
+use broker::recover::{Recovered, Recovery, Seen};
+use message::LogId;
+use message::record::StoreOp;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+use store::shell::{FileDisk, LogHandle, RunningLog};
+use store::{DiskLog, Folded, LogError, MemoryLog, Salt, Settings, StoreError, UnixOffset};
+
+/// Where the log is, in the data directory.
+const FOLDER: &str = "log";
+/// Threads that read bodies.
+const READERS: usize = 2;
+/// How often a long recovery tells how far it is.
+const PROGRESS_EVERY: Duration = Duration::from_secs(2);
+/// Messages between two looks at the clock.
+const PROGRESS_STEP: usize = 1 << 14;
+
+/// Where shards leave their operations.
+pub(crate) enum NodeLog {
+    Disk(LogHandle),
+    Memory(Arc<LogInbox>),
+}
+
+impl NodeLog {
+    /// Gives a batch to the log, after all that were given before.
+    pub(crate) fn push(&self, batch: Vec<StoreOp>) {
+        match self {
+            NodeLog::Disk(log) => log.give(batch),
+            NodeLog::Memory(inbox) => inbox.push(batch),
+        }
+    }
+}
+
+/// Where the log of a data directory is.
+pub(crate) fn folder(data_dir: &Path) -> PathBuf {
+    data_dir.join(FOLDER)
+}
+
+/// A log on disk that is open and not running yet.
+pub(crate) struct OpenLog {
+    path: PathBuf,
+    log: DiskLog<FileDisk>,
+    began: Instant,
+}
+
+/// The log of the data directory; `None` where nothing is to be kept.
+pub(crate) fn open(values: &Values, clock: Clock) -> Result<Option<OpenLog>, ServeError> {
+    let path = folder(&values.data_dir);
+    if values.durability == Durability::Memory {
+        if path.exists() {
+            let path = path.display();
+            tracing::warn!(%path, "durability is \"memory\": the log that is there is left as it is");
+        }
+        return Ok(None);
+    }
+    let began = Instant::now();
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
+    made.and_then(|()| sync_parent(&path))
+        .map_err(|source| ServeError::DataDir {
+            path: path.clone(),
+            source,
+        })?;
+    let salt = Salt(random().map_err(ServeError::Start)?);
+    let settings = settings(clock).map_err(ServeError::Start)?;
+    let log = store::shell::open(&path, salt, settings).map_err(|source| failed(&path, source))?;
+    Ok(Some(OpenLog { path, log, began }))
+}
+
+/// The name of the folder must last as its files do.
+fn sync_parent(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(parent) => std::fs::File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+fn failed(path: &Path, source: StoreError) -> ServeError {
+    let path = path.to_owned();
+    ServeError::Log { path, source }
+}
+
+fn settings(clock: Clock) -> io::Result<Settings> {
+    let now = clock.now();
+    let offset = i64::try_from(now.unix_ms.saturating_sub(now.ms));
+    Ok(Settings {
+        unix_offset: UnixOffset(offset.unwrap_or(i64::MAX)),
+        seed: random()?,
+        ..Settings::default()
+    })
+}
+
+impl OpenLog {
+    /// The shards, which are new, take in what the log has.
+    pub(crate) fn recover(&self, shards: &mut [Shard], clock: Clock) -> Result<(), ServeError> {
+        let now = clock.now();
+        let mut progress = Progress::new(self.log.len());
+        let mut recovery = Recovery::new(shards, now);
+        let marks = self.log.marks();
+        recovery.saw(Seen {
+            message: marks.message,
+            queue: marks.queue,
+            version: marks.retained_version,
+        });
+        let scanned = self.log.scan(&mut |item| match item {
+            Folded::Row(row) => recovery.row(row),
+            Folded::Message(live) => {
+                recovery.message(live.message.clone(), live.retained, live.qos2_id);
+                for waiting in &live.waiting {
+                    recovery.destination(waiting.ordinal, &waiting.dest, waiting.group);
+                }
+                progress.step();
+            }
+        });
+        scanned.map_err(|source| failed(&self.path, source))?;
+        self.tell(recovery.finish());
+        Ok(())
+    }
+
+    fn tell(&self, found: Recovered) {
+        let path = self.path.display();
+        let ms = self.began.elapsed().as_millis();
+        let Recovered {
+            sessions,
+            subscriptions,
+            messages,
+            retained,
+        } = found;
+        let bytes = self.log.size().0;
+        tracing::info!(
+            %path, bytes, sessions, subscriptions, messages, retained, ms,
+            "the log was read"
+        );
+    }
+}
+
+/// The threads of the log, to be stopped last.
+pub(crate) enum LogEnd {
+    Disk(RunningLog),
+    Memory(Arc<LogInbox>, JoinHandle<Result<(), LogError>>),
+}
+
+/// Starts the log's threads. Shards are told by their inboxes, the node's owner of a failure.
+pub(crate) fn start(
+    open: Option<OpenLog>,
+    shards: &[Arc<Inbox>],
+    events: &SyncSender<Event>,
+) -> io::Result<(NodeLog, LogEnd)> {
+    let (shards, events) = (shards.to_vec(), events.clone());
+    if let Some(OpenLog { path, log, .. }) = open {
+        let tell = move |event| on_event(event, &shards, &events, &path);
+        let running = RunningLog::start(log, READERS, tell)?;
+        return Ok((
+            NodeLog::Disk(running.handle().clone()),
+            LogEnd::Disk(running),
+        ));
+    }
+    let mut log = MemoryLog::new(LogId::LOCAL, random()?);
+    let inbox = Arc::new(LogInbox::default());
+    let given = inbox.clone();
+    let thread = Builder::new().name("log".into()).spawn(move || {
+        let ended = log_thread::run(&mut log, 0, &given, &shards);
+        if let Err(error) = &ended {
+            let _ = events.try_send(Event::Failed(error.to_string()));
+        }
+        ended
+    })?;
+    Ok((
+        NodeLog::Memory(inbox.clone()),
+        LogEnd::Memory(inbox, thread),
+    ))
+}
+
+impl LogEnd {
+    /// Stops, once all that was given is durable.
+    pub(crate) fn stop(self) -> Result<(), String> {
+        match self {
+            LogEnd::Disk(running) => running.stop().map_err(|e| e.to_string()),
+            LogEnd::Memory(inbox, thread) => {
+                inbox.stop();
+                match thread.join() {
+                    Ok(ended) => ended.map_err(|e| e.to_string()),
+                    Err(_) => Err("the log's thread panicked".into()),
+                }
+            }
+        }
+    }
+}
+
+/// What the log has to say, on its own thread.
+fn on_event(event: store::Event, shards: &[Arc<Inbox>], events: &SyncSender<Event>, path: &Path) {
+    match event {
+        store::Event::Durable(mark) => {
+            if let Some(shard) = shards.get(usize::from(mark.shard)) {
+                shard.push(Letter::Durable(mark.upto));
+            }
+        }
+        store::Event::HoldBack => {
+            let path = path.display();
+            tracing::error!(
+                %path,
+                "the disk is full: messages that must be stored wait and are not acknowledged until \
+                 there is room; make some"
+            );
+        }
+        store::Event::Resume => {
+            tracing::warn!("there is room on the disk again: what waited is stored");
+        }
+        store::Event::Failed(error) => {
+            let told = Event::Failed(failed(path, error).to_string());
+            // Where nobody listens any more the node is ending anyway.
+            let _ = events.try_send(told);
+        }
+        // Nobody has asked: the shell makes the copy itself.
+        store::Event::Body(..) | store::Event::BackupReady { .. } => {}
+    }
+}
+
+/// Tells how far a long recovery is: in the log, and to systemd, which would else give up.
+struct Progress {
+    total: usize,
+    done: usize,
+    told: Instant,
+}
+
+impl Progress {
+    fn new(total: usize) -> Self {
+        Progress {
+            total,
+            done: 0,
+            told: Instant::now(),
+        }
+    }
+
+    fn step(&mut self) {
+        self.done += 1;
+        if !self.done.is_multiple_of(PROGRESS_STEP) || self.told.elapsed() < PROGRESS_EVERY {
+            return;
+        }
+        self.told = Instant::now();
+        let (done, total) = (self.done, self.total);
+        tracing::info!(done, total, "reading the log");
+        notify::tell(
+            State::Starting,
+            &format!("Reading the log: {done} of {total} messages"),
+        );
+    }
+}
