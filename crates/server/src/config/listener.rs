@@ -163,19 +163,6 @@ impl Listener {
         Ok(options(&query))
     }
 
-    /// What no key alone can say: the key meant, and what is wrong.
-    pub(super) fn contradictions(&self) -> Vec<(&'static str, String)> {
-        let given = [
-            ("insecure_anonymous", self.insecure_anonymous),
-            ("origins", !self.origins.is_empty()),
-        ];
-        given
-            .into_iter()
-            .filter(|(_, given)| self.scheme.is_admin() && *given)
-            .map(|(key, _)| (key, "an admin listener has no clients: take it out".to_owned()))
-            .collect()
-    }
-
     fn take_scheme<'a>(&mut self, url: &'a str) -> Result<&'a str, String> {
         let scheme = url.split(':').next().unwrap_or_default();
         if LATER.contains(&scheme) {

@@ -157,6 +157,16 @@ impl Config {
     }
 
     /// What TLS agrees to on each listener.
+    /// Whether a client without a name is let in, by listener.
+    pub(crate) fn anonymous_listeners(&self) -> Vec<bool> {
+        let users = self.values.auth.password_file.is_some();
+        let let_in = |l: &Listener| {
+            let open = l.insecure_anonymous || (!users && l.is_loopback());
+            !l.scheme.is_admin() && open
+        };
+        self.listeners.iter().map(let_in).collect()
+    }
+
     pub(crate) fn tls_terms(&self) -> &[Option<Arc<Terms>>] {
         &self.tls
     }

@@ -97,7 +97,7 @@ pub fn reference() -> String {
             section = Some(name);
         }
         let kind = row.kind.replace('|', "\\|");
-        let in_list = ["listener.", "api_token."].iter();
+        let mut in_list = ["listener.", "api_token."].iter();
         let in_list = in_list.find_map(|list| row.key.strip_prefix(list));
         let key = in_list.unwrap_or(&row.key);
         // Writing to a String cannot fail.

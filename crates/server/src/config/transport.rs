@@ -116,6 +116,17 @@ impl Listener {
         let (tls, scheme) = (&self.tls, self.scheme.as_str());
         let mut wrong = Vec::new();
         let mut say = |key, what: String| wrong.push((key, what));
+        if self.scheme.is_admin() {
+            let given = [
+                ("insecure_anonymous", self.insecure_anonymous),
+                ("origins", !self.origins.is_empty()),
+                ("identity_from_certificate", self.identity.is_some()),
+                ("proxy_protocol", !self.proxy_protocol.is_empty()),
+            ];
+            for (key, _) in given.into_iter().filter(|(_, given)| *given) {
+                say(key, "an admin listener has no clients: take it out".to_owned());
+            }
+        }
         if self.scheme.is_secure() {
             for (key, path) in [("cert", &tls.cert), ("key", &tls.key)] {
                 if path.is_none() {
@@ -138,7 +149,7 @@ impl Listener {
             for (key, _) in given.into_iter().filter(|(_, given)| *given) {
                 say(
                     key,
-                    format!("only mqtts and wss have it; this listener is {scheme}"),
+                    format!("only mqtts, wss and https have it; this listener is {scheme}"),
                 );
             }
         }

@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 use users::Right;
 
 /// Passwords that are checked, or wait to be, at one time; more are refused.
-const MAX_PASSWORD_CHECKS: usize = 16;
+pub(super) const MAX_PASSWORD_CHECKS: usize = 16;
 
 /// See the module.
 pub(crate) struct Access {
