@@ -58,7 +58,12 @@ impl Entrance {
     /// The TLS of now, for a listener that is not a shard's.
     pub(crate) fn tls_config(&self) -> Option<Arc<rustls::ServerConfig>> {
         let terms = self.terms.as_ref()?;
-        Some(terms.lock().unwrap_or_else(PoisonError::into_inner).config())
+        Some(
+            terms
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .config(),
+        )
     }
 
     /// True where the name in a certificate is of interest.

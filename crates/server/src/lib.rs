@@ -12,6 +12,7 @@ pub mod auth;
 mod clock;
 pub mod config;
 mod data_dir;
+mod doors;
 mod entrance;
 mod inbox;
 mod link;
@@ -33,6 +34,7 @@ mod watchdog;
 mod websocket;
 mod wiring;
 
+pub use admin::{AdminUsers, AdminUsersError, NewSecret, admin_user_entry};
 pub use node::{Node, ServeError};
 pub use serve::serve;
 pub use stopped_log::StoppedLog;

@@ -4,12 +4,17 @@
 //! held while anything is waited for; the rest never changes.
 
 use super::access::Access;
+use super::problem::Problem;
 use super::shards::Shards;
 use crate::config::{AdminLimits, Bound, Config, Durability, Listener};
 use crate::wiring::Wiring;
 use broker::Shared;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// Lists that are made at one time: each holds rows, and each asks shards. More wait.
+const MAX_SCANS: usize = 2;
 
 /// How far the node has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +58,9 @@ pub(crate) struct Context {
     pub(super) anonymous: Vec<bool>,
     pub(super) durability: Durability,
     pub(super) started_unix_ms: u64,
+    /// Connections of operators, by listener.
+    visitors: Vec<AtomicUsize>,
+    scans: Semaphore,
     terms: Mutex<Arc<Terms>>,
     stage: AtomicU8,
 }
@@ -60,7 +68,6 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(
         config: &Config,
-        urls: &[String],
         wiring: Arc<Wiring>,
         shared: Arc<Shared>,
         access: Access,
@@ -70,10 +77,12 @@ impl Context {
             shards: Shards::new(wiring.clone()),
             shared,
             access,
-            listeners: listeners.zip(urls.iter().cloned()).collect(),
+            listeners: listeners.zip(wiring.urls.iter().cloned()).collect(),
             anonymous: config.anonymous_listeners(),
             durability: config.values.durability,
             started_unix_ms: wiring.clock.now().unix_ms,
+            visitors: wiring.urls.iter().map(|_| AtomicUsize::new(0)).collect(),
+            scans: Semaphore::new(MAX_SCANS),
             terms: Mutex::new(Arc::new(Terms::new(config))),
             stage: AtomicU8::new(Stage::Starting as u8),
             wiring,
@@ -103,5 +112,44 @@ impl Context {
 
     pub(crate) fn enter(&self, stage: Stage) {
         self.stage.store(stage as u8, Ordering::SeqCst);
+    }
+
+    /// Waits until another list may be made.
+    pub(super) async fn scan_turn(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        let turn = self.scans.acquire().await;
+        turn.map_err(|_| Problem::unavailable("the broker is stopping"))
+    }
+
+    /// Open connections of a listener, by its number.
+    pub(super) fn connections_at(&self, listener: usize) -> usize {
+        let operators = self.visitors.get(listener);
+        let operators = operators.map_or(0, |n| n.load(Ordering::Relaxed));
+        operators + self.wiring.admission.at(listener)
+    }
+
+    /// Counts an operator's connection for as long as what this returns is held.
+    pub(super) fn visitor(self: &Arc<Self>, listener: u16) -> Visitor {
+        let visitor = Visitor(self.clone(), usize::from(listener));
+        if let Some(n) = visitor.counter() {
+            n.fetch_add(1, Ordering::Relaxed);
+        }
+        visitor
+    }
+}
+
+/// An operator's connection, counted.
+pub(super) struct Visitor(Arc<Context>, usize);
+
+impl Visitor {
+    fn counter(&self) -> Option<&AtomicUsize> {
+        self.0.visitors.get(self.1)
+    }
+}
+
+impl Drop for Visitor {
+    fn drop(&mut self) {
+        if let Some(n) = self.counter() {
+            n.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }

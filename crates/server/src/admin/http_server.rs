@@ -14,8 +14,8 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -26,7 +26,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
-use tower_layer::Layer;
 use tower_service::Service;
 
 /// What requests in progress are given when the node stops.
@@ -86,7 +85,7 @@ fn router(context: Arc<Context>) -> Router {
     let within = middleware::from_fn_with_state(context.clone(), within);
     let gate = middleware::from_fn_with_state(context, gate);
     // The gate is outermost, around the answers to unknown paths too.
-    Router::new().fallback_service(gate.layer(within.layer(routes)))
+    routes.layer(within).layer(gate)
 }
 
 /// Gives a request up that takes too long.
@@ -128,6 +127,7 @@ impl Acceptor {
             return;
         };
         let visit = Visit { peer, local };
+        let counted = self.context.visitor(self.listener);
         let limits = self.context.terms().limits.clone();
         let entrance = self.context.wiring.entrances.get(self.listener);
         let tls = entrance.and_then(|entrance| entrance.tls_config());
@@ -148,7 +148,7 @@ impl Acceptor {
                     }
                 }
             }
-            drop(place);
+            drop((place, counted));
         });
     }
 }
@@ -161,7 +161,7 @@ async fn answer(
     headers: Duration,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let service = tower_service_fn(move |mut request: hyper::Request<Incoming>| {
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(visit);
         router.clone().call(request)
     });
@@ -172,20 +172,14 @@ async fn answer(
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     // How a peer leaves is of no interest.
+    let stop = async {
+        // An error means that the node itself is gone.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
     tokio::select! {
-        _ = connection.as_mut() => {}
-        _ = stopped.wait_for(|stopped| *stopped) => {
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
-        }
+        _ = connection.as_mut() => return,
+        () = stop => {}
     }
-}
-
-/// A function as what hyper asks.
-fn tower_service_fn<F, R>(ask: F) -> hyper::service::ServiceFn<F, Incoming>
-where
-    F: Fn(hyper::Request<Incoming>) -> R,
-    R: Future,
-{
-    hyper::service::service_fn(ask)
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
 }

@@ -66,7 +66,9 @@ impl IntoResponse for Problem {
         if status == StatusCode::UNAUTHORIZED {
             // Basic is not offered: a browser would keep the password and send it for other pages.
             let offer = HeaderValue::from_static("Bearer realm=\"waypost\"");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, offer);
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, offer);
         }
         response
     }

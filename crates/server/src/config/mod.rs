@@ -24,9 +24,7 @@ pub use listener::{Listener, Scheme};
 pub use reference::{ReferenceRow, reference, reference_rows};
 pub use transport::{ClientAuth, IdentitySource, Mode, Network, TlsKeys, TlsVersion};
 pub use value::Value;
-pub use values::{
-    AdminLimits, AuthFiles, Durability, LogFormat, LogLevel, ServerLimits, Values,
-};
+pub use values::{AdminLimits, AuthFiles, Durability, LogFormat, LogLevel, ServerLimits, Values};
 
 use crate::auth::{Anonymous, Authenticator, ByCertificate, PasswordFile};
 use crate::tls::{self, Loaded, Terms};

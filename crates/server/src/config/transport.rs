@@ -124,7 +124,10 @@ impl Listener {
                 ("proxy_protocol", !self.proxy_protocol.is_empty()),
             ];
             for (key, _) in given.into_iter().filter(|(_, given)| *given) {
-                say(key, "an admin listener has no clients: take it out".to_owned());
+                say(
+                    key,
+                    "an admin listener has no clients: take it out".to_owned(),
+                );
             }
         }
         if self.scheme.is_secure() {

@@ -65,7 +65,11 @@ mod tests {
         };
         let mut unsettled = Unsettled::default();
         unsettled.add(0, reply(), Done::NotFound);
-        assert_eq!(answers.try_recv(), Ok(Done::NotFound), "nothing to wait for");
+        assert_eq!(
+            answers.try_recv(),
+            Ok(Done::NotFound),
+            "nothing to wait for"
+        );
         unsettled.add(3, reply(), Done::Yes);
         unsettled.add(5, reply(), Done::NotFound);
         unsettled.settle(2);

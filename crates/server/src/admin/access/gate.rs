@@ -8,6 +8,7 @@ use crate::admin::context::Context;
 use crate::admin::problem::Problem;
 use crate::config::Role;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -59,15 +60,16 @@ fn need(method: &Method, path: &str, public_metrics: bool) -> Need {
 /// Lets a request pass, or answers it.
 pub(in crate::admin) async fn gate(
     State(context): State<Arc<Context>>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
-    match admit(&context, &request).await {
+    let (mut parts, body) = request.into_parts();
+    match admit(&context, &parts).await {
         Ok(caller) => {
             if let Some(caller) = caller {
-                request.extensions_mut().insert(caller);
+                parts.extensions.insert(caller);
             }
-            let mut response = next.run(request).await;
+            let mut response = next.run(Request::from_parts(parts, body)).await;
             // What is said here is about now, and not for every eye.
             let headers = response.headers_mut();
             for (name, value) in [
@@ -82,12 +84,12 @@ pub(in crate::admin) async fn gate(
     }
 }
 
-async fn admit(context: &Context, request: &Request) -> Result<Option<Caller>, Problem> {
-    let (headers, uri) = (request.headers(), request.uri());
-    let visit = request.extensions().get::<Visit>();
+async fn admit(context: &Context, request: &Parts) -> Result<Option<Caller>, Problem> {
+    let (headers, uri) = (&request.headers, &request.uri);
+    let visit = request.extensions.get::<Visit>();
     let visit = *visit.ok_or_else(|| Problem::internal("a request without a connection"))?;
     let public = context.terms().public_metrics;
-    let need = need(request.method(), uri.path(), public);
+    let need = need(&request.method, uri.path(), public);
     check_host(headers, uri, visit, need)?;
     check_origin(headers, uri)?;
     let role = match need {
@@ -233,10 +235,23 @@ mod tests {
 
     #[test]
     fn names_of_this_machine() {
-        for host in ["localhost", "LOCALHOST:1", "127.0.0.1:18083", "127.9.9.9", "[::1]", "[::1]:80"] {
+        for host in [
+            "localhost",
+            "LOCALHOST:1",
+            "127.0.0.1:18083",
+            "127.9.9.9",
+            "[::1]",
+            "[::1]:80",
+        ] {
             assert!(is_own_name(name_of(host)), "{host}");
         }
-        for host in ["", "evil.example", "127.0.0.1.evil.example:80", "localhost.evil", "10.0.0.1"] {
+        for host in [
+            "",
+            "evil.example",
+            "127.0.0.1.evil.example:80",
+            "localhost.evil",
+            "10.0.0.1",
+        ] {
             assert!(!is_own_name(name_of(host)), "{host}");
         }
     }
@@ -250,7 +265,12 @@ mod tests {
             check_origin(&headers, &Uri::from_static("/")).is_ok()
         };
         assert!(check("http://localhost:18083"));
-        for other in ["null", "http://localhost", "https://evil.example", "http://evil/localhost:18083"] {
+        for other in [
+            "null",
+            "http://localhost",
+            "https://evil.example",
+            "http://evil/localhost:18083",
+        ] {
             assert!(!check(other), "{other}");
         }
         assert!(check_origin(&HeaderMap::new(), &Uri::from_static("/")).is_ok());

@@ -9,8 +9,8 @@ mod logins;
 mod users;
 
 pub(super) use gate::{Caller, Visit, gate};
-pub use users::{AdminUsers, AdminUsersError, NewSecret, admin_user_entry};
 pub(crate) use users::FIRST_USER;
+pub use users::{AdminUsers, AdminUsersError, NewSecret, admin_user_entry};
 
 use super::problem::Problem;
 use crate::config::{AdminLimits, ApiToken, Role};
@@ -42,12 +42,21 @@ pub(super) struct Identified {
 }
 
 impl Access {
+    /// Lets nobody in: there is no listener.
+    pub(crate) fn nobody() -> Self {
+        Access::of(AdminUsers::default(), Vec::new())
+    }
+
     pub(crate) fn new(users: AdminUsers, tokens: Vec<ApiToken>) -> Self {
         if users.is_empty() {
             tracing::warn!(
                 "no user of the HTTP API: add one with `waypost admin passwd NAME`, then reload"
             );
         }
+        Access::of(users, tokens)
+    }
+
+    fn of(users: AdminUsers, tokens: Vec<ApiToken>) -> Self {
         Access {
             users: Mutex::new(Arc::new(users)),
             tokens: Mutex::new(tokens.into()),

@@ -38,9 +38,10 @@ pub enum AdminUsersError {
 }
 
 /// See the module.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct AdminUsers {
-    passwords: PasswordFile,
+    /// `None` where there is no user.
+    passwords: Option<PasswordFile>,
     rights: HashMap<Box<str>, Right>,
 }
 
@@ -103,7 +104,10 @@ impl AdminUsers {
             rights.insert(user.into(), Right { role, hash });
         }
         let passwords = PasswordFile::parse(&passwords).map_err(|e| (e.line, e.what))?;
-        Ok(AdminUsers { passwords, rights })
+        Ok(AdminUsers {
+            passwords: Some(passwords),
+            rights,
+        })
     }
 
     /// Reads the file.
@@ -113,8 +117,11 @@ impl AdminUsers {
             Ok(text) => text,
             Err(source) => return Err(AdminUsersError::Io { path, source }),
         };
-        AdminUsers::parse(&text)
-            .map_err(|(line, what)| AdminUsersError::Broken { path, line, what })
+        AdminUsers::parse(&text).map_err(|(line, what)| AdminUsersError::Broken {
+            path,
+            line,
+            what,
+        })
     }
 
     /// Reads the file, or makes it with one user: then the password comes along, this once.
@@ -146,7 +153,7 @@ impl AdminUsers {
 
     /// What this user may do, where the password is right. Takes tens of milliseconds.
     pub(crate) fn check(&self, user: &str, password: &str) -> Option<&Right> {
-        let fits = self.passwords.check(user, password.as_bytes());
+        let fits = self.passwords.as_ref()?.check(user, password.as_bytes());
         self.right(user).filter(|_| fits)
     }
 
@@ -158,7 +165,11 @@ impl AdminUsers {
 /// Writes a file that nobody else may read; never over another one.
 fn make(path: &Path, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     match path.parent() {
@@ -191,10 +202,16 @@ mod tests {
         assert_eq!((users.len(), second), (1, None));
         std::fs::write(&path, "# nobody\n\nann:boss:x\n").unwrap();
         let error = AdminUsers::load_or_make(&dir).unwrap_err().to_string();
-        assert!(error.contains("admin-users:3: \"boss\" is no role"), "{error}");
+        assert!(
+            error.contains("admin-users:3: \"boss\" is no role"),
+            "{error}"
+        );
         std::fs::write(&path, "").unwrap();
         let (users, again) = AdminUsers::load_or_make(&dir).unwrap();
-        assert!(users.is_empty() && again.is_none(), "an empty file lets nobody in");
+        assert!(
+            users.is_empty() && again.is_none(),
+            "an empty file lets nobody in"
+        );
         std::fs::remove_dir_all(&dir).unwrap();
     }
 
