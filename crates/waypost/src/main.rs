@@ -1,12 +1,14 @@
 //! `waypost`: the broker and its tools in one binary.
 //!
 //! Reads the command line, runs one command, turns its end into an exit code. Has no door into the
-//! broker but `server::serve` and the public protocols.
+//! broker but `server::serve`, the public protocols and the HTTP API.
 
+mod api;
 mod client;
 mod commands;
 mod failure;
 mod output;
+mod replace_file;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
@@ -37,6 +39,15 @@ enum Command {
     Sub(Box<commands::subscribe::Options>),
     Passwd(commands::passwd::Options),
     Config(commands::config::Options),
+    Status(commands::status::Options),
+    Connections(Box<commands::connections::Options>),
+    Sessions(Box<commands::sessions::Options>),
+    Subscriptions(Box<commands::subscriptions::Options>),
+    Retained(Box<commands::retained::Options>),
+    Kick(commands::kick::Options),
+    Top(commands::top::Options),
+    Login(commands::login::LoginOptions),
+    Logout(commands::login::LogoutOptions),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +65,15 @@ fn main() -> ExitCode {
         Command::Sub(options) => commands::subscribe::run(*options),
         Command::Passwd(options) => commands::passwd::run(&options),
         Command::Config(options) => commands::config::run(options),
+        Command::Status(options) => commands::status::run(&options),
+        Command::Connections(options) => commands::connections::run(&options),
+        Command::Sessions(options) => commands::sessions::run(&options),
+        Command::Subscriptions(options) => commands::subscriptions::run(*options),
+        Command::Retained(options) => commands::retained::run(*options),
+        Command::Kick(options) => commands::kick::run(&options),
+        Command::Top(options) => commands::top::run(&options),
+        Command::Login(options) => commands::login::login(&options),
+        Command::Logout(options) => commands::login::logout(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

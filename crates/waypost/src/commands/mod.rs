@@ -2,11 +2,23 @@
 
 pub(crate) mod config;
 pub(crate) mod connection;
+pub(crate) mod connections;
+mod human;
 mod json;
+pub(crate) mod kick;
+mod listing;
+pub(crate) mod login;
 pub(crate) mod passwd;
 mod pattern_format;
 mod payload_source;
 pub(crate) mod property_words;
 pub(crate) mod publish;
+pub(crate) mod retained;
 pub(crate) mod serve;
+pub(crate) mod sessions;
+mod shown;
+pub(crate) mod status;
 pub(crate) mod subscribe;
+pub(crate) mod subscriptions;
+mod table;
+pub(crate) mod top;

@@ -5,11 +5,10 @@
 
 use crate::failure::Failure;
 use crate::output::{Output, is_terminal};
+use crate::replace_file::{Readers, replace_file};
 use clap::Args;
 use server::auth::{PasswordFile, check_user_name, hash_password};
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// Longest password that is taken; the protocol has no more room.
@@ -67,7 +66,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         let hash = hash_password(password.as_bytes()).map_err(Failure::failed)?;
         rewrite(&before, user, Some(&hash))
     };
-    write(path, &after).map_err(|e| Failure::failed(format!("{}: {e}", path.display())))?;
+    replace_file(path, &after, Readers::AsBefore)
+        .map_err(|e| Failure::failed(format!("{}: {e}", path.display())))?;
     let done = match (options.delete, known) {
         (true, _) => "deleted",
         (false, true) => "changed",
@@ -147,44 +147,6 @@ fn ask(options: &Options) -> Result<String, Failure> {
     Ok(password)
 }
 
-/// Writes a new file beside the old one, with the same owner and rights, and puts it in its place.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    // A link stays a link: what it points to is replaced.
-    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;
-    let mut beside = std::ffi::OsString::from(".");
-    beside.push(name);
-    beside.push(format!(".{}", std::process::id()));
-    let beside = path.with_file_name(beside);
-    let result = write_beside(&path, &beside, text);
-    if result.is_err() {
-        // It may not even have been made.
-        let _ = std::fs::remove_file(&beside);
-    }
-    result
-}
-
-fn write_beside(path: &Path, beside: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(beside)?;
-    if let Ok(old) = std::fs::metadata(path) {
-        file.set_permissions(std::fs::Permissions::from_mode(old.mode() & 0o7777))?;
-        // Only root may give a file away; then it stays with who writes it.
-        let _ = fchown(&file, Some(old.uid()), Some(old.gid()));
-    }
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(beside, path)?;
-    let dir = path
-        .parent()
-        .filter(|dir| !dir.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    File::open(dir)?.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,24 +165,5 @@ mod tests {
         assert_eq!(rewrite(before, "bob", None), "# staff\nalice:x\n\n");
         assert_eq!(rewrite("", "a", Some("z")), "a:z\n");
         assert_eq!(rewrite("a:z", "a", None), "");
-    }
-
-    #[test]
-    fn a_file_is_replaced_in_one_step() {
-        let dir = std::env::temp_dir().join(format!("waypost-passwd-{}", std::process::id()));
-        std::fs::create_dir_all(&dir).unwrap();
-        let path = dir.join("users");
-        write(&path, "a:1\n").unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-        write(&path, "a:2\n").unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a:2\n");
-        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
-        assert_eq!(
-            std::fs::read_dir(&dir).unwrap().count(),
-            1,
-            "nothing is left beside it"
-        );
-        std::fs::remove_dir_all(&dir).unwrap();
     }
 }
