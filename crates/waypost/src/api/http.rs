@@ -218,12 +218,9 @@ fn rustls_error(error: &io::Error) -> Option<&rustls::Error> {
 
 fn tls_failure(url: String, error: &rustls::Error) -> ApiError {
     let hint = match error {
-        rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
-            "If its authority is your own, name it with --cafile FILE"
-        }
         rustls::Error::InvalidCertificate(_) => {
-            "Use a name and an authority that the certificate is for, or --insecure where nobody is in \
-             between"
+            "Name its authority with --cafile FILE, and the host as the certificate has it; --insecure \
+             checks nothing"
         }
         _ => "Does an https:// listener answer there?",
     };

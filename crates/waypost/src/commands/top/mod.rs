@@ -22,11 +22,13 @@ use poller::{Update, Wish};
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use render::Look;
 use screen::{Screen, failed};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 /// How long a key may wait while an answer is looked for, and the other way round.
 const TICK: Duration = Duration::from_millis(100);
+/// Wishes that may wait for the poller, and answers for the screen.
+const MAX_WAITING: usize = 8;
 
 /// Watch the broker: rates, connections, queues, drops.
 #[derive(Debug, Args)]
@@ -66,8 +68,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     // What cannot work at all is said without a screen.
     let first = poller::look(api, "")?;
     let mut model = Model::new(api.url(), interval, first);
-    let (wishes, taken) = channel();
-    let (told, updates) = channel();
+    let (wishes, taken) = sync_channel(MAX_WAITING);
+    let (told, updates) = sync_channel(MAX_WAITING);
     let asking = api.clone();
     let poll = move || poller::run(&asking, interval, &taken, &told);
     let thread = std::thread::Builder::new().name("poller".into());
@@ -82,7 +84,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 
 fn watch(
     model: &mut Model,
-    wishes: &Sender<Wish>,
+    wishes: &SyncSender<Wish>,
     updates: &Receiver<Update>,
 ) -> Result<(), Failure> {
     let mut screen = Screen::take()?;
@@ -114,12 +116,14 @@ fn watch(
         if key.kind == KeyEventKind::Release {
             continue;
         }
-        // Where the poller has gone, nothing is asked any more.
-        match model.on_key(key) {
+        let wish = match model.on_key(key) {
             Some(Action::Quit) => break,
-            Some(Action::Kick(client)) => drop(wishes.send(Wish::Kick(client))),
-            Some(Action::Filter(text)) => drop(wishes.send(Wish::Filter(text))),
-            None => {}
+            Some(Action::Kick(client)) => Wish::Kick(client),
+            Some(Action::Filter(text)) => Wish::Filter(text),
+            None => continue,
+        };
+        if wishes.try_send(wish).is_err() {
+            model.notice = Some("the broker has not answered yet; try again".into());
         }
     }
     Ok(())

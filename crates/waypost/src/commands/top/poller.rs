@@ -7,7 +7,7 @@ use crate::api::{Api, ApiError, Query, path};
 use message::Printable;
 use serde_json::Value;
 use std::collections::HashSet;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 /// Connections that are looked at: those with most messages in, and those with most out.
@@ -73,7 +73,7 @@ pub(super) fn run(
     api: &Api,
     interval: Duration,
     wishes: &Receiver<Wish>,
-    updates: &Sender<Update>,
+    updates: &SyncSender<Update>,
 ) {
     let mut filter = String::new();
     let mut next = Instant::now() + interval;
