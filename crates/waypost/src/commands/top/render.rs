@@ -208,8 +208,10 @@ type Column = (&'static str, Constraint, fn(&Row, Timestamp) -> String);
 fn columns(width: u16) -> Vec<Column> {
     let mut columns: Vec<Column> =
         vec![("CLIENT", Constraint::Fill(1), |l, _| l.row.client.clone())];
-    if width >= 100 {
+    if width >= 114 {
         columns.push(("USER", Constraint::Length(12), |l, _| l.row.user.clone()));
+    }
+    if width >= 100 {
         columns.push(("ADDRESS", Constraint::Length(21), |l, _| {
             l.row.address.clone()
         }));

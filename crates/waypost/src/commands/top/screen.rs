@@ -15,6 +15,9 @@ use std::io::{self, Stdout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// The terminal is ours.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
 pub(super) struct Screen {
     pub(super) terminal: Terminal<CrosstermBackend<Stdout>>,
     ended: Arc<AtomicBool>,
@@ -31,8 +34,9 @@ impl Screen {
             give_back();
             hook(panic);
         }));
-        enable_raw_mode().map_err(|e| failed(&e))?;
-        let taken = execute!(io::stdout(), EnterAlternateScreen, Hide)
+        TAKEN.store(true, Ordering::SeqCst);
+        let taken = enable_raw_mode()
+            .and_then(|()| execute!(io::stdout(), EnterAlternateScreen, Hide))
             .and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
         match taken {
             Ok(terminal) => Ok(Screen { terminal, ended }),
@@ -59,8 +63,11 @@ pub(super) fn failed(e: &io::Error) -> Failure {
     Failure::failed(format!("the terminal: {e}"))
 }
 
-/// May be done twice. Where the terminal has gone there is nothing to give back.
+/// Only once, however it ends: a second time would put the cursor where it was before all that was
+/// written since. Where the terminal has gone there is nothing to give back.
 fn give_back() {
-    let _ = disable_raw_mode();
-    let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
+    if TAKEN.swap(false, Ordering::SeqCst) {
+        let _ = disable_raw_mode();
+        let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
+    }
 }
