@@ -22,7 +22,7 @@ use poller::{Update, Wish};
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use render::Look;
 use screen::{Screen, failed};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::time::Duration;
 
 /// How long a key may wait while an answer is looked for, and the other way round.
@@ -93,13 +93,17 @@ fn watch(
     };
     let mut changed = true;
     while !screen.has_ended() {
-        for update in updates.try_iter() {
-            changed = true;
-            match update {
-                Update::Sample(sample) => model.on_sample(*sample),
-                Update::Trouble(why) => model.trouble = Some(why),
-                Update::Notice(how) => model.notice = Some(how),
+        loop {
+            match updates.try_recv() {
+                Ok(Update::Sample(sample)) => model.on_sample(*sample),
+                Ok(Update::Trouble(why)) => model.trouble = Some(why),
+                Ok(Update::Notice(how)) => model.notice = Some(how),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    return Err(Failure::failed("what asks the broker has failed"));
+                }
             }
+            changed = true;
         }
         if std::mem::take(&mut changed) {
             let now = Timestamp::now();
