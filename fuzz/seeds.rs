@@ -1,5 +1,5 @@
 //! Writes mqtt-codec's case table into the corpora of the mqtt targets, each packet behind the byte that stands for
-//! its version there, and a file of each kind into that of `config`.
+//! its version there, a file of each kind into that of `config`, headers into that of `proxy_protocol`.
 
 #[path = "../crates/mqtt-codec/tests/cases/mod.rs"]
 mod cases;
@@ -16,6 +16,14 @@ const FILES: [&str; 4] = [
     "\x03limits.max_sessions=unlimited\nLIMITS__MAX_INFLIGHT=7\nlistener=[{url=\"mqtt://127.0.0.1:0?max_connections=2\"}]\n",
 ];
 
+/// Behind the byte that says how they are cut: a line, a header of each family, one with what a proxy says of TLS.
+const HEADERS: [&[u8]; 4] = [
+    b"\x07PROXY TCP4 192.0.2.7 10.0.0.1 8080 1883\r\n\x10",
+    b"\x01PROXY UNKNOWN\r\n",
+    b"\xff\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x07\x0a\0\0\x01\x1f\x90\x07\x5b\x10",
+    b"\x20\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x18\xc0\0\x02\x07\x0a\0\0\x01\x1f\x90\x07\x5b\x20\0\x09\x07\0\0\0\0\x22\0\x01a",
+];
+
 fn main() -> std::io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     for target in ["mqtt_decode", "mqtt_roundtrip", "mqtt_differential"] {
@@ -26,6 +34,11 @@ fn main() -> std::io::Result<()> {
             input.extend_from_slice(&wire);
             fs::write(dir.join(format!("case-{index:03}")), input)?;
         }
+    }
+    let dir = corpus.join("proxy_protocol");
+    fs::create_dir_all(&dir)?;
+    for (index, header) in HEADERS.iter().enumerate() {
+        fs::write(dir.join(format!("header-{index}")), header)?;
     }
     let dir = corpus.join("config");
     fs::create_dir_all(&dir)?;

@@ -63,6 +63,9 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
+/// What names a file that is read.
+const FILE_KEYS: &[&str] = &["_file", "cert", "key", "client_ca", "crl"];
+
 /// Names are not looked up and other files not read: that would measure the network and the machine.
 fn stays_here(text: &str) -> bool {
     let numeric = |rest: &str| {
@@ -74,7 +77,7 @@ fn stays_here(text: &str) -> bool {
             .all(|c| c.is_ascii_digit() || ".:[]".contains(c))
     };
     text.split("://").skip(1).all(numeric)
-        && !(text.contains("_file") && text.contains(['/', '\\']))
+        && !(FILE_KEYS.iter().any(|key| text.contains(key)) && text.contains(['/', '\\']))
 }
 
 fn access_list(text: &str, lines: usize) {
@@ -122,11 +125,11 @@ fn check(loaded: Result<Config, ConfigError>, lines: usize) {
     let set = own
         .map(|row| format!("{}={}", row.key, row.value))
         .collect();
-    let listen = config
-        .listeners
-        .iter()
-        .map(|l| format!("{}?insecure_anonymous=true", l.url));
-    let listen = listen.collect();
+    // One with TLS needs its files too.
+    let plain = config.listeners.iter().filter(|l| !l.scheme.is_secure());
+    let listen: Vec<_> = plain
+        .map(|l| format!("{}?insecure_anonymous=true", l.url))
+        .collect();
     match load(Sources {
         set,
         listen,

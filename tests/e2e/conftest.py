@@ -4,6 +4,7 @@ import os
 import pytest
 
 import harness
+import pki as pki_module
 from paho_client import Client
 
 
@@ -43,6 +44,12 @@ def start_broker(tmp_path):
         if own.process.poll() is None:
             own.stop()
         assert "panicked" not in own.log(), own.log()
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory):
+    """An authority, a broker's and a device's certificate, for all tests of this process."""
+    return pki_module.make(tmp_path_factory.mktemp("pki"))
 
 
 @pytest.fixture

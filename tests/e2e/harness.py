@@ -130,11 +130,18 @@ class Broker(Address):
         self.urls = [urllib.parse.urlsplit(url) for url in first.split()[1:]]
         port = {url.scheme: url.port for url in reversed(self.urls)}
         path = next((url.path for url in self.urls if url.scheme == "ws"), "/mqtt")
-        super().__init__("127.0.0.1", port["mqtt"], port.get("ws", 0), path)
+        self.port_of = port
+        super().__init__("127.0.0.1", port.get("mqtt", 0), port.get("ws", 0), path)
 
     def log(self):
         with open(self.log_path, errors="replace") as f:
             return f.read()
+
+    def connected(self, id, *words):
+        """Waits for the line of the log in which this client connects; it must hold `words`."""
+        wanted = ['client connected client="%s"' % id, *words]
+        return eventually(lambda: any(all(word in line for word in wanted) for line in self.log().splitlines()),
+                          "%r in a line of the log" % (wanted,))
 
     def logged(self, what):
         """Waits until the log holds `what`."""

@@ -1,4 +1,5 @@
 """paho-mqtt with every callback turned into something to wait for."""
+import os
 import queue
 import socket
 
@@ -32,14 +33,18 @@ class Client:
     """One paho client. Nothing here waits longer than WAIT, nothing is repeated behind the test's back."""
 
     def __init__(self, at, version=5, id=None, clean=True, transport="tcp", keepalive=30, will=None, user=None,
-                 password=None, props=None, manual_ack=False):
+                 password=None, props=None, manual_ack=False, tls=None, port=None):
         self.at, self.version, self.clean, self.keepalive, self.props = at, version, clean, keepalive, props
         self.id = unique("e2e") if id is None else id
         more = {} if version == 5 else {"clean_session": clean}
         self.paho = c = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=self.id, protocol=version,
                                     transport="tcp" if transport == "tcp" else "websockets",
                                     reconnect_on_failure=False, manual_ack=manual_ack, **more)
-        self.port = at.port if transport == "tcp" else at.ws_port
+        self.port = port or (at.port if transport == "tcp" else at.ws_port)
+        # The name in the certificates; 127.0.0.1 is in them as well.
+        self.host = at.host
+        if tls is not None:
+            c.tls_set_context(tls)
         if transport != "tcp":
             c.ws_set_options(path=at.path)
         if will:
@@ -71,7 +76,7 @@ class Client:
     def connect(self, expect=0):
         """Connects and waits for the CONNACK, whose reason must be `expect`."""
         more = {"clean_start": self.clean, "properties": properties("CONNECT", self.props)} if self.version == 5 else {}
-        self.paho.connect(self.at.host, self.port, self.keepalive, **more)
+        self.paho.connect(self.host, self.port, self.keepalive, **more)
         self.paho.loop_start()
         try:
             self.session_present, code, self.connack = self.connacks.get(timeout=WAIT)
@@ -140,7 +145,7 @@ class Client:
         """Says goodbye and waits until the broker has closed the connection: from then on the session is away."""
         # paho closes its socket as soon as the bytes are out; a second handle lives to see the broker's end.
         sock = self.paho.socket()
-        seen = getattr(sock, "_socket", sock).dup()
+        seen = socket.socket(fileno=os.dup(sock.fileno()))
         if self.version == 5:
             code = ReasonCode(PacketTypes.DISCONNECT, identifier=reason or 0)
             self.paho.disconnect(code, properties("DISCONNECT", props))

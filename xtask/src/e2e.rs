@@ -8,9 +8,10 @@ use std::fs;
 use std::process::Stdio;
 
 /// Debian packages, each with a file that it brings.
-const PACKAGES: [(&str, &str); 2] = [
+const PACKAGES: [(&str, &str); 3] = [
     ("mosquitto-clients", "/usr/bin/mosquitto_sub"),
     ("chromium", "/usr/bin/chromium"),
+    ("haproxy", "/usr/sbin/haproxy"),
 ];
 
 /// Most tests wait for an event rather than for a core.

@@ -94,11 +94,6 @@ impl LiveBroker {
         }
     }
 
-    /// The broker's process.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Host and port of the MQTT listener.
     pub(crate) fn mqtt_place(&self) -> (&str, &str) {
         self.mqtt.rsplit_once(':').unwrap_or((&self.mqtt, "1883"))

@@ -35,6 +35,8 @@ usage: cargo xtask COMMAND
   fuzz [SECONDS] [TARGET]   every fuzz target, or TARGET, for SECONDS (60) each
   autobahn [ARGS]           the Autobahn suite against the echo example of ws-codec
                             (ARGS as of crates/ws-codec/tests/autobahn.py: --python, --cases)
+  sim [SEEDS] [FIRST]       the simulator, SEEDS (1000) from FIRST on
+  perf [FILTER]             CPU per message beside mosquitto, with `waypost bench`
 
 example: cargo xtask test fmt clippy tidy
 exit codes: 0 done, 1 failed, 64 wrong usage";

@@ -46,7 +46,7 @@ impl Shard {
     }
 
     /// Others can't keep up: a target shard, or the memory of the node.
-    fn overloaded(&self) -> bool {
+    pub(crate) fn overloaded(&self) -> bool {
         self.credit.exhausted() || self.above_watermark
     }
 

@@ -32,6 +32,18 @@ pub struct Handoff {
     pub(crate) connecting: Box<Connecting>,
     pub(crate) partial: Vec<u8>,
     pub(crate) last_heard: u64,
+    pub(crate) traffic: Traffic,
+}
+
+/// What has passed over one connection, since it was accepted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traffic {
+    pub received_bytes: u64,
+    pub sent_bytes: u64,
+    /// PUBLISH packets from the client.
+    pub received_messages: u64,
+    /// PUBLISH packets to the client.
+    pub sent_messages: u64,
 }
 
 pub(crate) struct Conn {
@@ -41,6 +53,9 @@ pub(crate) struct Conn {
     /// Bytes that are not a whole packet yet, or that may not be looked at yet.
     pub partial: Vec<u8>,
     pub outbox: Outbox,
+    pub traffic: Traffic,
+    /// Known from CONNECT on, until the end.
+    pub version: Option<Version>,
     /// It is in this turn's list of connections to be written.
     pub dirty: bool,
     /// Its next PUBLISH may not be admitted yet; see `admission`.
@@ -83,6 +98,8 @@ pub(crate) struct Online {
     pub unacknowledged: u16,
     /// The client wants reason strings [MQTT-3.1.2-29].
     pub problem_information: bool,
+    /// The client asked for a new session.
+    pub clean_start: bool,
     /// Set until CONNACK is written.
     pub opening: Option<Box<Opening>>,
     pub extra: Option<Box<Extra>>,
@@ -106,6 +123,8 @@ impl Conn {
             state: State::Fresh,
             partial: Vec::new(),
             outbox: Outbox::default(),
+            traffic: Traffic::default(),
+            version: None,
             dirty: false,
             held_back: false,
             reading: true,

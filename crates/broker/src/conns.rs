@@ -30,6 +30,20 @@ impl Conns {
         self.slots.get_mut(id.index as usize).filter(|c| c.id == id)
     }
 
+    /// What is in this slot.
+    pub(crate) fn at(&self, slot: u32) -> Option<&Conn> {
+        self.slots.get(slot as usize)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// No slot from this one on is taken.
+    pub(crate) fn slots(&self) -> u32 {
+        self.slots.capacity() as u32
+    }
+
     pub(crate) fn remove(&mut self, id: ConnId) -> Option<Conn> {
         self.get(id)?;
         self.slots.try_remove(id.index as usize)

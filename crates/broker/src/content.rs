@@ -4,6 +4,7 @@
 //! wants it; a QoS 0 message that is merely passed on never does.
 
 use crate::mqtt::Layouts;
+use crate::shard::Shard;
 use message::{Message, MessageId, QoS, QueueId};
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ pub(crate) struct Content<'a> {
     pub origin: QueueId,
     pub id: MessageId,
     pub retained_version: u64,
+    /// Leaves no retained record in the log.
+    pub transient: bool,
     owned: Option<Arc<Message>>,
     /// Encoded forms made so far, shared by all receivers of this turn.
     pub layouts: Layouts,
@@ -35,6 +38,8 @@ pub(crate) struct Source<'a> {
     pub retain: bool,
     pub expires_at: Option<u64>,
     pub origin: QueueId,
+    /// Leaves no retained record in the log.
+    pub transient: bool,
 }
 
 impl<'a> Content<'a> {
@@ -50,13 +55,14 @@ impl<'a> Content<'a> {
             origin: source.origin,
             id: MessageId(0),
             retained_version: 0,
+            transient: source.transient,
             owned: None,
             layouts,
         }
     }
 
     /// A message that is owned already; `forward` are its properties, see `props::forward`.
-    pub(crate) fn of(message: &'a Arc<Message>, forward: &'a [u8], layouts: Layouts) -> Self {
+    fn of(message: &'a Arc<Message>, forward: &'a [u8], layouts: Layouts) -> Self {
         Content {
             topic: &message.topic,
             payload: &message.payload,
@@ -67,6 +73,7 @@ impl<'a> Content<'a> {
             origin: message.origin,
             id: message.id,
             retained_version: message.retained_version,
+            transient: false,
             owned: Some(message.clone()),
             layouts,
         }
@@ -96,5 +103,28 @@ impl<'a> Content<'a> {
     pub(crate) fn remaining_s(&self, now_ms: u64) -> Option<u32> {
         let left = self.expires_at?.saturating_sub(now_ms).div_ceil(1000);
         Some(u32::try_from(left).unwrap_or(u32::MAX))
+    }
+}
+
+impl Shard {
+    /// Passes on a message that is owned already, with the shard's scratch memory for its forms.
+    pub(crate) fn with_content<R>(
+        &mut self,
+        message: &Arc<Message>,
+        pass: impl FnOnce(&mut Shard, &mut Content<'_>) -> R,
+    ) -> R {
+        let mut props = std::mem::take(&mut self.props_scratch);
+        crate::props::forward(message, &mut props);
+        let layouts = std::mem::take(&mut self.layouts);
+        let mut content = Content::of(message, props.as_props().raw(), layouts);
+        let passed = pass(self, &mut content);
+        self.give_back_layouts(content);
+        self.props_scratch = props;
+        passed
+    }
+
+    pub(crate) fn give_back_layouts(&mut self, content: Content<'_>) {
+        self.layouts = content.layouts;
+        self.layouts.reset();
     }
 }

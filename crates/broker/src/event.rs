@@ -68,7 +68,7 @@ impl Shard {
             what,
             client,
             user,
-            peer: conn.peer,
+            peer: conn.peer.clone(),
             version,
         });
     }

@@ -4,10 +4,11 @@
 //! adds its interest first and reads the retained tree then, so one of the two always sees the
 //! other. Durable destinations get one record, before anything is mailed.
 
-use crate::auth::{Action, Policy, authorize};
+use crate::auth::{Action, Classes, Policy, authorize};
 use crate::content::{Content, Source};
 use crate::mail::{Addressed, Letter};
 use crate::route::{GroupRoute, Remote, Route};
+use crate::routing::Folded;
 use crate::shard::Shard;
 use crate::stats::Drop;
 use crate::time::Now;
@@ -19,11 +20,19 @@ use std::sync::Arc;
 /// Retained messages that one look takes out.
 const EXPIRED_AT_ONCE: usize = 256;
 
-/// Who publishes: a session of this shard.
+/// Who publishes: a session of this shard, or [`Publisher::OPERATOR`].
 #[derive(Clone, Copy)]
 pub(crate) struct Publisher {
     pub session: u32,
     pub class: u32,
+}
+
+impl Publisher {
+    /// An operator, or the broker itself: may publish to every topic.
+    pub(crate) const OPERATOR: Publisher = Publisher {
+        session: u32::MAX,
+        class: Classes::OPERATOR,
+    };
 }
 
 /// What became of a publish.
@@ -51,8 +60,30 @@ pub(crate) struct Copy<'a> {
     pub held: Option<crate::queue::Held>,
 }
 
+impl<'a> Copy<'a> {
+    /// A copy that no record stands behind and no group waits for.
+    pub(crate) fn unrecorded(qos: QoS, retain: bool, ids: &'a [u32], mark: u64) -> Self {
+        Copy {
+            qos,
+            retain,
+            ids,
+            mark,
+            id: MessageId(0),
+            ordinal: 0,
+            held: None,
+        }
+    }
+
+    /// What a volatile session gets of `content`.
+    fn volatile(folded: &'a Folded, content: &Content<'_>) -> Self {
+        let qos = folded.qos.min(content.qos);
+        let retain = folded.keep_retain && content.retain;
+        Copy::unrecorded(qos, retain, folded.ids.as_slice(), folded.mark)
+    }
+}
+
 impl Shard {
-    /// Publishes a message for a session of this shard.
+    /// Publishes a message for a session of this shard, or for an operator.
     pub(crate) fn publish(
         &mut self,
         publisher: &Publisher,
@@ -87,11 +118,6 @@ impl Shard {
         published
     }
 
-    fn give_back_layouts(&mut self, content: Content<'_>) {
-        self.layouts = content.layouts;
-        self.layouts.reset();
-    }
-
     fn pass_along(
         &mut self,
         route: &mut Route,
@@ -105,15 +131,7 @@ impl Shard {
             let Some(folded) = d.for_origin(content.origin) else {
                 continue;
             };
-            let copy = Copy {
-                qos: folded.qos.min(content.qos),
-                retain: folded.keep_retain && content.retain,
-                ids: folded.ids.as_slice(),
-                mark: folded.mark,
-                id: MessageId(0),
-                ordinal: 0,
-                held: None,
-            };
+            let copy = Copy::volatile(folded, content);
             self.deliver(d.place, content, &copy, now);
         }
         let mut ordinal = 0;
@@ -169,7 +187,8 @@ impl Shard {
         qos2_id: Option<(QueueId, u16)>,
     ) -> bool {
         let wanted = content.qos > QoS::AtMostOnce && route.wants_record();
-        if !wanted && qos2_id.is_none() && content.retained_version == 0 {
+        let retained = content.retained_version != 0 && !content.transient;
+        if !wanted && qos2_id.is_none() && !retained {
             return false;
         }
         if content.id == MessageId(0) {
@@ -198,7 +217,6 @@ impl Shard {
             subscription_ids: Box::default(),
         });
         let dests: Box<[Dest]> = sessions.chain(groups).collect();
-        let retained = content.retained_version != 0;
         if dests.is_empty() && qos2_id.is_none() && !retained {
             return false;
         }
@@ -321,15 +339,7 @@ impl Shard {
         let ids = member.id.as_slice();
         let retain = member.keep_retain && content.retain;
         if member.shard == self.id {
-            let copy = Copy {
-                qos: QoS::AtMostOnce,
-                retain,
-                ids,
-                mark: 0,
-                id: MessageId(0),
-                ordinal: 0,
-                held: None,
-            };
+            let copy = Copy::unrecorded(QoS::AtMostOnce, retain, ids, 0);
             self.deliver_to_queue(member.queue, content, &copy, now);
             return;
         }
@@ -360,46 +370,33 @@ impl Shard {
         volatile: bool,
         now: Now,
     ) {
-        let mut props = std::mem::take(&mut self.props_scratch);
-        crate::props::forward(message, &mut props);
-        let layouts = std::mem::take(&mut self.layouts);
-        let forward = props.as_props();
-        let mut content = Content::of(message, forward.raw(), layouts);
-        for a in addressed {
-            let recorded = a.qos > QoS::AtMostOnce;
-            let copy = Copy {
-                qos: a.qos,
-                retain: a.retain,
-                ids: &a.ids,
-                mark: a.mark,
-                id: if recorded { message.id } else { MessageId(0) },
-                ordinal: a.ordinal,
-                held: None,
-            };
-            self.deliver_to_queue(a.queue, &mut content, &copy, now);
-        }
-        if volatile {
-            let at = self.local_route(&message.topic);
-            let route = self.cache.take(at);
-            for d in &route.local {
-                let Some(folded) = d.for_origin(message.origin) else {
-                    continue;
-                };
+        self.with_content(message, |shard, content| {
+            for a in addressed {
+                let recorded = a.qos > QoS::AtMostOnce;
                 let copy = Copy {
-                    qos: folded.qos.min(message.qos),
-                    retain: folded.keep_retain && message.retain,
-                    ids: folded.ids.as_slice(),
-                    mark: folded.mark,
-                    id: MessageId(0),
-                    ordinal: 0,
+                    qos: a.qos,
+                    retain: a.retain,
+                    ids: &a.ids,
+                    mark: a.mark,
+                    id: if recorded { message.id } else { MessageId(0) },
+                    ordinal: a.ordinal,
                     held: None,
                 };
-                self.deliver(d.place, &mut content, &copy, now);
+                shard.deliver_to_queue(a.queue, content, &copy, now);
             }
-            self.cache.restore(at, route);
-        }
-        self.give_back_layouts(content);
-        self.props_scratch = props;
+            if volatile {
+                let at = shard.local_route(&message.topic);
+                let route = shard.cache.take(at);
+                for d in &route.local {
+                    let Some(folded) = d.for_origin(message.origin) else {
+                        continue;
+                    };
+                    let copy = Copy::volatile(folded, content);
+                    shard.deliver(d.place, content, &copy, now);
+                }
+                shard.cache.restore(at, route);
+            }
+        });
     }
 
     /// To a session by its queue. One that has gone is settled: nobody is owed it any more.

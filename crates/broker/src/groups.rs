@@ -4,11 +4,13 @@
 //! members are is read from the routing table whenever somebody says that it has changed, so that
 //! mails which overtake each other can't leave a stale list behind.
 
+use crate::auth::{Action, authorize};
 use crate::content::Content;
 use crate::fan_out::Copy;
 use crate::mail::Letter;
-use crate::queue::{Group, GroupItem, Handout, Held};
+use crate::queue::{Group, GroupItem, Handout, Held, Step};
 use crate::route::GroupRoute;
+use crate::routing::Member;
 use crate::shard::Shard;
 use crate::stats::Drop;
 use crate::time::Now;
@@ -67,7 +69,7 @@ impl Shard {
         };
         match known.push(message, id, ordinal, limits) {
             Ok(charge) => {
-                self.queued_charge += charge;
+                self.gauges.queued(charge);
                 self.hand_out(group, now);
             }
             Err(item) => {
@@ -90,7 +92,7 @@ impl Shard {
                     return;
                 };
                 let (waiting, charge) = ended.end();
-                self.release_charge(charge);
+                self.gauges.unqueued(waiting.len(), charge);
                 for item in waiting {
                     self.settle(item.id, item.ordinal);
                     self.stats.drop(Drop::SessionEnded);
@@ -105,22 +107,30 @@ impl Shard {
         self.hand_out(group, now);
     }
 
-    /// Hands out what members can take.
+    /// Hands out what members can take and may read.
     fn hand_out(&mut self, queue: QueueId, now: Now) {
         let window = u32::from(self.settings.limits.max_inflight);
+        let settings = self.settings.clone();
+        let may_read = |member: &Member, topic: &str| {
+            authorize(&settings.policy, &member.identity, Action::Read, topic)
+        };
         while let Some(group) = self.groups.get_mut(&queue) {
-            let Some((
-                Handout {
-                    member,
-                    shard,
-                    item,
-                },
-                charge,
-            )) = group.hand_out(window)
-            else {
+            let Some((step, charge)) = group.step(window, may_read) else {
                 return;
             };
-            self.release_charge(charge);
+            self.gauges.unqueued(1, charge);
+            let Handout {
+                member,
+                shard,
+                item,
+            } = match step {
+                Step::HandOut(handout) => handout,
+                Step::Refused(item) => {
+                    self.settle(item.id, item.ordinal);
+                    self.stats.drop(Drop::NotAuthorized);
+                    continue;
+                }
+            };
             if item.message.expired(now.ms) {
                 self.settle(item.id, item.ordinal);
                 self.stats.drop(Drop::Expired);
@@ -129,81 +139,62 @@ impl Shard {
                 }
                 continue;
             }
-            let held = Held {
-                group: queue,
-                home: self.id,
-                arrival: item.arrival,
-            };
-            if shard == self.id {
-                self.on_hand_out(member, held, &item.message, item.id, item.ordinal, now);
+            let home = self.id;
+            if shard == home {
+                self.on_hand_out(member, queue, home, item, now);
             } else {
-                let GroupItem {
-                    message,
-                    id,
-                    ordinal,
-                    ..
-                } = item;
-                self.mail(
-                    shard,
-                    Letter::HandOut {
-                        member,
-                        held,
-                        message,
-                        id,
-                        ordinal,
-                    },
-                );
+                let letter = Letter::HandOut {
+                    member,
+                    group: queue,
+                    home,
+                    item,
+                };
+                self.mail(shard, letter);
             }
         }
     }
 
-    /// A group hands a message to a session of this shard. One that is away gives it back.
+    /// A group hands a message to a session of this shard. One that is away, or has just lost the
+    /// right to read it, gives it back.
     pub(crate) fn on_hand_out(
         &mut self,
         member: QueueId,
-        held: Held,
-        message: &Arc<Message>,
-        id: MessageId,
-        ordinal: u32,
+        group: QueueId,
+        home: ShardId,
+        item: GroupItem,
         now: Now,
     ) {
-        let slot = self.sessions.of_queue(member);
-        let live = slot.filter(|s| self.sessions.get(*s).is_some_and(|s| s.live().is_some()));
-        let terms = self.member_terms(held.group, member);
-        let (Some(slot), Some((granted, keep_retain, ids))) = (live, terms) else {
-            let item = GroupItem {
-                arrival: held.arrival,
-                message: message.clone(),
-                id,
-                ordinal,
-            };
-            return self.group_put_back(held.home, held.group, member, item);
+        let slot = self.sessions.of_queue(member).filter(|slot| {
+            let there = self.sessions.get(*slot).is_some_and(|s| s.live().is_some());
+            there && self.may_read(*slot, &item.message.topic)
+        });
+        let terms = self.member_terms(group, member);
+        let (Some(slot), Some((granted, keep_retain, ids))) = (slot, terms) else {
+            return self.group_put_back(home, group, member, item);
         };
+        let held = Held {
+            group,
+            home,
+            arrival: item.arrival,
+        };
+        let message = &item.message;
         let qos = granted.min(message.qos);
-        let mut props = std::mem::take(&mut self.props_scratch);
-        crate::props::forward(message, &mut props);
-        let layouts = std::mem::take(&mut self.layouts);
-        let mut content = Content::of(message, props.as_props().raw(), layouts);
+        let assured = qos != QoS::AtMostOnce;
         let copy = Copy {
             qos,
             retain: keep_retain && message.retain,
             ids: &ids,
             mark: 0,
-            id: if qos == QoS::AtMostOnce {
-                MessageId(0)
-            } else {
-                id
-            },
-            ordinal,
-            held: (qos != QoS::AtMostOnce).then_some(held),
+            id: if assured { item.id } else { MessageId(0) },
+            ordinal: item.ordinal,
+            held: assured.then_some(held),
         };
-        self.deliver(slot, &mut content, &copy, now);
-        self.layouts = content.layouts;
-        self.layouts.reset();
-        self.props_scratch = props;
-        if qos == QoS::AtMostOnce {
-            self.settle(id, ordinal);
-            self.group_served(held.home, held.group, member);
+        self.with_content(message, |shard, content| {
+            shard.deliver(slot, content, &copy, now);
+        });
+        if !assured {
+            self.settle(item.id, item.ordinal);
+            self.group_served(home, group, member);
         }
     }
 
@@ -269,7 +260,7 @@ impl Shard {
         };
         known.released(member);
         let charge = known.put_back(item);
-        self.queued_charge += charge;
+        self.gauges.queued(charge);
         self.hand_out(group, now);
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Mails that carry messages take credit of their target (see `credit`); replies need none.
 
-use crate::queue::{GroupItem, Held};
+use crate::queue::GroupItem;
 use message::{Message, MessageId, QoS, QueueId, ShardId};
 use std::sync::Arc;
 
@@ -34,10 +34,10 @@ pub(crate) enum Letter {
     /// A group hands a message to a session of the target.
     HandOut {
         member: QueueId,
-        held: Held,
-        message: Arc<Message>,
-        id: MessageId,
-        ordinal: u32,
+        group: QueueId,
+        /// Where the group lives.
+        home: ShardId,
+        item: GroupItem,
     },
     /// A member has served, or for good not served, a message that it held.
     Served { group: QueueId, member: QueueId },

@@ -27,9 +27,13 @@ pub(crate) fn neutral(forward: &[u8]) -> Option<Box<Props>> {
 /// Writes a message's properties as they are forwarded into `buf`, which is emptied first.
 pub(crate) fn forward(message: &Message, buf: &mut PropertiesBuf) {
     buf.clear();
-    let Some(props) = &message.props else {
-        return;
-    };
+    if let Some(props) = &message.props {
+        write(props, buf);
+    }
+}
+
+/// Appends properties to `buf`.
+pub(crate) fn write(props: &Props, buf: &mut PropertiesBuf) {
     if let Some(text) = props.payload_is_utf8 {
         buf.push(Property::PayloadFormatIndicator(text));
     }

@@ -6,6 +6,7 @@
 //!
 //! Invariant: versions of one topic only grow; the order is that of the topics' bytes.
 
+use crate::sys_topics::is_sys;
 use message::Message;
 use message::pattern::{self, Level};
 use message::topic::is_reserved;
@@ -33,6 +34,8 @@ pub(crate) enum Scan {
 #[derive(Debug, Default)]
 pub(crate) struct RetainedTree {
     messages: BTreeSet<ByTopic>,
+    /// How many of them are the broker's own, which no bound is about: it knows how many it makes.
+    own: usize,
     /// Those that expire, by moment and version: just one entry for each.
     expiring: BTreeMap<(u64, u64), Arc<Message>>,
     bytes: u64,
@@ -80,12 +83,12 @@ impl RetainedTree {
         Self::default()
     }
 
+    /// How many there are, without the broker's own.
     pub(crate) fn len(&self) -> usize {
-        self.messages.len()
+        self.messages.len() - self.own
     }
 
-    /// What the messages are charged with.
-    #[cfg(test)]
+    /// What they are charged with.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -118,11 +121,14 @@ impl RetainedTree {
         if old.is_some_and(|old| old.retained_version > message.retained_version) {
             return Ok(());
         }
-        let (charge, freed) = (message.charge(), old.map_or(0, |old| old.charge()));
+        let own = is_sys(&message.topic);
+        let (charge, freed) = (charge(&message), old.map_or(0, |old| charge(old)));
         let bytes = self.bytes - freed + charge;
-        if (old.is_none() && self.len() >= max_messages) || (bytes > max_bytes && charge > freed) {
+        let another = old.is_none() && self.len() >= max_messages;
+        if !own && (another || (bytes > max_bytes && charge > freed)) {
             return Err(Full);
         }
+        self.own += usize::from(own && old.is_none());
         self.bytes = bytes;
         self.saw_version(message.retained_version);
         if let Some(key) = expiry_key(&message) {
@@ -161,7 +167,8 @@ impl RetainedTree {
 
     pub(crate) fn remove(&mut self, topic: &str) -> Option<Arc<Message>> {
         let ByTopic(message) = self.messages.take(topic)?;
-        self.bytes -= message.charge();
+        self.bytes -= charge(&message);
+        self.own -= usize::from(is_sys(topic));
         self.forget_expiry(&message);
         Some(message)
     }
@@ -203,6 +210,15 @@ impl RetainedTree {
             }
             return Scan::Done;
         }
+    }
+}
+
+/// What counts against the bound in bytes.
+fn charge(message: &Message) -> u64 {
+    if is_sys(&message.topic) {
+        0
+    } else {
+        message.charge()
     }
 }
 

@@ -4,7 +4,7 @@
 //! all in one look-up: whether the publisher may, who of this shard, and which other shards and
 //! groups.
 
-use crate::auth::{Action, Policy, authorize};
+use crate::auth::{Action, Classes, Policy, authorize};
 use crate::fan_out::Publisher;
 use crate::routing::{Destination, GroupDestination, Matched, Member, Slot};
 use crate::shard::Shard;
@@ -41,6 +41,7 @@ pub(crate) struct GroupRoute {
     pub home: ShardId,
     /// One of its members is durable, and so its queue.
     pub durable: bool,
+    /// Those that may read the topic.
     pub members: Arc<[Member]>,
     /// Whose turn it is at QoS 0.
     pub next: usize,
@@ -90,20 +91,25 @@ fn remotes(here: ShardId, durable: &[Destination], volatile: &[ShardId]) -> Vec<
     remote
 }
 
-fn group_route(group: GroupDestination) -> GroupRoute {
+/// A group as far as its members may read the topic; `None` where none of them may.
+fn group_route(group: GroupDestination, policy: &Policy, topic: &str) -> Option<GroupRoute> {
     let GroupDestination {
         queue,
         home,
         durable,
-        members,
+        mut members,
     } = group;
-    GroupRoute {
+    let may_read = |m: &Member| authorize(policy, &m.identity, Action::Read, topic);
+    if !members.iter().all(may_read) {
+        members = members.iter().filter(|m| may_read(m)).cloned().collect();
+    }
+    (!members.is_empty()).then_some(GroupRoute {
         queue,
         home,
         durable,
         members,
         next: 0,
-    }
+    })
 }
 
 impl Shard {
@@ -122,7 +128,7 @@ impl Shard {
         message::topic::check(topic, self.settings.limits.max_topic_bytes)?;
         let versions = self.shared.interest.of(topic);
         let sum = self.shared.interest.sum(&versions);
-        let allowed = !topic.starts_with("$SYS/") && self.may_publish(publisher, topic);
+        let allowed = publisher.class == Classes::OPERATOR || self.may_publish(publisher, topic);
         let mut route = Route {
             allowed,
             ..Route::default()
@@ -133,7 +139,11 @@ impl Shard {
                 .read_table(|table| table.matching(topic, &mut matched));
             route.remote = remotes(self.id, &matched.durable, &matched.shards);
             route.durable = matched.durable;
-            route.groups = matched.groups.into_iter().map(group_route).collect();
+            let policy = &self.settings.policy;
+            let groups = matched.groups.into_iter();
+            route.groups = groups
+                .filter_map(|group| group_route(group, policy, topic))
+                .collect();
             route.local = self.match_local(topic);
         }
         Ok(self
@@ -166,12 +176,8 @@ impl Shard {
     }
 
     fn may_publish(&self, publisher: &Publisher, topic: &str) -> bool {
-        match &self.settings.policy {
-            Policy::AllowAll => true,
-            policy => self
-                .sessions
-                .get(publisher.session)
-                .is_some_and(|s| authorize(policy, &s.identity, Action::Publish, topic)),
-        }
+        let session = self.sessions.get(publisher.session);
+        let policy = &self.settings.policy;
+        session.is_some_and(|s| authorize(policy, &s.identity, Action::Publish, topic))
     }
 }

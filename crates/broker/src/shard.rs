@@ -15,7 +15,7 @@ use crate::route::Route;
 use crate::routing::{LocalTable, RouteCache};
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::stats::Stats;
+use crate::stats::{Gauges, Stats};
 use crate::tickets::Tickets;
 use crate::time::Now;
 use crate::timers::{Timer, Timers};
@@ -44,8 +44,7 @@ pub struct Shard {
     pub(crate) tickets: Tickets<Waiter>,
     pub(crate) credit: Credit,
     pub(crate) stats: Stats,
-    /// What is charged for all that is queued here.
-    pub(crate) queued_charge: u64,
+    pub(crate) gauges: Gauges,
     pub(crate) above_watermark: bool,
     /// Connections whose next PUBLISH waits for admission.
     pub(crate) held_back: Vec<ConnId>,
@@ -92,7 +91,7 @@ impl Shard {
             tickets: Tickets::new(id),
             credit: Credit::new(shards, limits.in_flight_bytes, limits.in_flight_messages),
             stats: Stats::default(),
-            queued_charge: 0,
+            gauges: Gauges::default(),
             above_watermark: false,
             held_back: Vec::new(),
             moving: Vec::new(),
@@ -119,6 +118,7 @@ impl Shard {
     /// A connection was accepted. Starts its CONNECT deadline.
     pub fn open(&mut self, peer: Peer, now: Now) -> ConnId {
         let id = self.conns.open(peer, now.ms);
+        self.stats.opened += 1;
         self.set_conn_timer(id, now.ms + self.settings.limits.connect_timeout_ms);
         id
     }
@@ -132,10 +132,13 @@ impl Shard {
             connecting,
             partial,
             last_heard,
+            traffic,
         } = *handoff;
         let id = self.conns.open(peer, last_heard);
         if let Some(conn) = self.conns.get_mut(id) {
             conn.partial = partial;
+            conn.traffic = traffic;
+            conn.version = Some(connecting.version);
         }
         self.begin_session(id, connecting, identity, now);
         id
@@ -144,9 +147,8 @@ impl Shard {
     /// Bytes of the MQTT stream (after TLS and WebSocket). All of them are taken. Not to be called
     /// between `Turn::reading` saying false and true for this connection.
     pub fn on_bytes(&mut self, conn: ConnId, bytes: &[u8], now: Now) {
-        let high = self.shared.high_water.load(Ordering::Relaxed);
-        self.message_counter = self.message_counter.max(high);
-        self.take_bytes(conn, bytes, now);
+        self.raise_message_counter();
+        self.receive(conn, bytes, now);
     }
 
     /// The peer has gone, or the driver gave it up (`why` is for the log). Frees the id.
@@ -185,13 +187,10 @@ impl Shard {
             Letter::GroupChanged { group } => self.on_group_changed(group, now),
             Letter::HandOut {
                 member,
-                held,
-                message,
-                id,
-                ordinal,
-            } => {
-                self.on_hand_out(member, held, &message, id, ordinal, now);
-            }
+                group,
+                home,
+                item,
+            } => self.on_hand_out(member, group, home, item, now),
             Letter::Served { group, member } => self.on_served(group, member, now),
             Letter::PutBack {
                 group,
@@ -267,6 +266,9 @@ impl Shard {
             session.class = self.classes.enter(&self.settings.policy, &session.identity);
         }
         self.shared.interest.all_changed();
+        let mut groups: Vec<_> = self.groups.keys().copied().collect();
+        groups.sort_unstable();
+        self.changed_groups.append(&mut groups);
     }
 
     /// The node stops: v5 clients get DISCONNECT 0x8B, wills go out per protocol, all close.
@@ -286,6 +288,11 @@ impl Shard {
             return;
         };
         let before = conn.outbox.len();
+        conn.traffic.sent_bytes += n as u64;
+        self.stats.sent_bytes += n as u64;
+        if let Some(version) = conn.version {
+            self.stats.speakers(version).sent_bytes += n as u64;
+        }
         conn.outbox.wrote(n, &mut self.pool);
         let after = conn.outbox.len();
         let held_back = conn.held_back;
@@ -306,6 +313,12 @@ impl Shard {
         self.resume_replay(slot);
     }
 
+    /// The number of the last store operation: what has happened so far is durable once
+    /// [`Shard::on_durable`] has been told this number.
+    pub fn emitted(&self) -> u64 {
+        self.tickets.latest()
+    }
+
     /// Counters so far.
     pub fn stats(&self) -> &Stats {
         &self.stats
@@ -313,6 +326,7 @@ impl Shard {
 
     /// Ends the turn: moves all output into `turn`, whose lists the driver has emptied.
     pub fn end_turn(&mut self, now: Now, turn: &mut Turn) {
+        self.stats.turns += 1;
         self.step_replays(now);
         self.settle_all_groups(now);
         if self.classes.take_vacated() && !matches!(self.settings.policy, Policy::AllowAll) {
@@ -321,7 +335,8 @@ impl Shard {
         self.shared
             .high_water
             .fetch_max(self.message_counter, Ordering::Relaxed);
-        self.shared.queued[usize::from(self.id)].store(self.queued_charge, Ordering::Relaxed);
+        self.shared.queued[usize::from(self.id)]
+            .store(self.gauges.queued_charge, Ordering::Relaxed);
         let was_above = self.above_watermark;
         self.check_watermark();
         if was_above && !self.above_watermark {
@@ -377,6 +392,7 @@ impl Shard {
 impl Shard {
     /// Emits a record.
     pub(crate) fn store(&mut self, record: Record) {
+        self.stats.store_operations += 1;
         let op = self.tickets.stamp(record);
         self.out.ops.push(op);
     }
@@ -420,6 +436,9 @@ impl Shard {
             return;
         };
         conn.outbox.tail(&mut self.pool).extend_from_slice(bytes);
+        if let Some(first) = bytes.first() {
+            self.stats.packet_sent(*first);
+        }
         self.mark_dirty(id);
     }
 
@@ -433,8 +452,10 @@ impl Shard {
         }
     }
 
-    pub(crate) fn release_charge(&mut self, charge: u64) {
-        self.queued_charge = self.queued_charge.saturating_sub(charge);
+    /// A publisher may have been acknowledged by another shard before.
+    pub(crate) fn raise_message_counter(&mut self) {
+        let high = self.shared.high_water.load(Ordering::Relaxed);
+        self.message_counter = self.message_counter.max(high);
     }
 
     /// Ids of one shard grow, and are above all that any shard has acknowledged before.

@@ -4,12 +4,13 @@
 //! method here, which begins and ends in [`Shared::yielded`]: a hook at which the simulator runs other shards,
 //! so that every interleaving of these accesses can be scheduled.
 
-use crate::retained::RetainedTree;
+use crate::inspect::MAX_STEP;
+use crate::retained::{RetainedTree, Scan};
 use crate::routing::{InterestVersions, RoutingTable};
-use message::{QueueId, ShardId};
+use message::{Message, QueueId, ShardId};
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Called before and after each access to a shared table.
 type YieldHook = Box<dyn Fn() + Send + Sync>;
@@ -106,6 +107,34 @@ impl Shared {
         );
         self.yielded();
         result
+    }
+
+    /// Retained messages that `filter` selects, in order of topic, from `from` on (`None` first):
+    /// passes at most [`MAX_STEP`] messages, and answers at most `at_most`. With where to go on, `None`
+    /// where that was all.
+    pub fn retained_page(
+        &self,
+        filter: &str,
+        from: Option<&str>,
+        at_most: usize,
+    ) -> (Vec<Arc<Message>>, Option<Box<str>>) {
+        let steps = at_most.clamp(1, MAX_STEP);
+        let mut found = Vec::new();
+        let scan = self.read_retained(|tree| tree.scan(filter, from, u64::MAX, steps, &mut found));
+        match scan {
+            Scan::Done => (found, None),
+            Scan::More(next) => (found, Some(next)),
+        }
+    }
+
+    /// The retained message of a topic.
+    pub fn retained(&self, topic: &str) -> Option<Arc<Message>> {
+        self.read_retained(|tree| tree.get(topic).cloned())
+    }
+
+    /// How many messages clients and operators have retained, and what they are charged with.
+    pub fn retained_totals(&self) -> (usize, u64) {
+        self.read_retained(|tree| (tree.len(), tree.bytes()))
     }
 
     /// A queue id that was never given out before.

@@ -4,13 +4,16 @@
 //! its shard's. Where the process has no descriptor left it pauses instead of spinning.
 
 use crate::inbox::Letter;
+use crate::link::Link;
+use crate::unix_socket::SocketFile;
 use crate::wiring::Wiring;
-use broker::auth::{Peer, Transport};
-use mio::net::{TcpListener, TcpStream};
+use broker::auth::{Credential, Peer, Transport};
+use mio::event::Source;
+use mio::net::{TcpListener, UnixListener, UnixStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -28,8 +31,64 @@ const WAKER: Token = Token(usize::MAX);
 
 /// A bound socket, and what its clients speak.
 pub(crate) struct Door {
-    pub(crate) socket: TcpListener,
+    pub(crate) socket: DoorSocket,
     pub(crate) transport: Transport,
+}
+
+/// What is accepted from.
+pub(crate) enum DoorSocket {
+    Tcp(TcpListener),
+    Unix {
+        socket: UnixListener,
+        /// It goes when the socket goes.
+        _file: SocketFile,
+    },
+}
+
+/// Who has come: its socket, its address and what the system knows of it.
+type Visitor = (Link, SocketAddr, Option<Credential>);
+
+impl DoorSocket {
+    fn source(&mut self) -> &mut dyn Source {
+        match self {
+            DoorSocket::Tcp(socket) => socket,
+            DoorSocket::Unix { socket, .. } => socket,
+        }
+    }
+
+    fn accept(&self) -> io::Result<Visitor> {
+        match self {
+            DoorSocket::Tcp(socket) => {
+                let (socket, address) = socket.accept()?;
+                let options = SockRef::from(&socket);
+                // An error here means that the peer has gone already, which its shard will see.
+                let _ = options.set_tcp_nodelay(true);
+                let _ = options.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_AFTER));
+                Ok((Link::Tcp(socket), address, None))
+            }
+            DoorSocket::Unix { socket, .. } => {
+                let (socket, _) = socket.accept()?;
+                let process = process_of(&socket);
+                let here = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
+                Ok((Link::Unix(socket), here, process))
+            }
+        }
+    }
+}
+
+/// The process at the other end, where the system tells.
+#[cfg(target_os = "linux")]
+fn process_of(socket: &UnixStream) -> Option<Credential> {
+    let told = rustix::net::sockopt::socket_peercred(socket).ok()?;
+    Some(Credential::Process {
+        pid: u32::try_from(told.pid.as_raw_nonzero().get()).ok(),
+        uid: told.uid.as_raw(),
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn process_of(_: &UnixStream) -> Option<Credential> {
+    None
 }
 
 /// See the module.
@@ -71,7 +130,7 @@ impl Acceptor {
         let poll = Poll::new()?;
         for (i, door) in doors.iter_mut().enumerate() {
             poll.registry()
-                .register(&mut door.socket, Token(i), Interest::READABLE)?;
+                .register(door.socket.source(), Token(i), Interest::READABLE)?;
         }
         let stop = Arc::new(AtomicBool::new(false));
         let waker = Waker::new(poll.registry(), WAKER)?;
@@ -129,7 +188,7 @@ impl Acceptor {
     fn accept_from(&mut self, door: usize) {
         for _ in 0..BURST {
             match self.doors[door].socket.accept() {
-                Ok((socket, address)) => self.admit(door, socket, address),
+                Ok(visitor) => self.admit(door, visitor),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     self.pending[door] = false;
                     return;
@@ -152,27 +211,26 @@ impl Acceptor {
         }
     }
 
-    fn admit(&mut self, door: usize, socket: TcpStream, address: SocketAddr) {
+    fn admit(&mut self, door: usize, (link, address, credential): Visitor) {
         let listener = door as u16;
         let ip = address.ip().to_canonical();
-        if let Err(refusal) = self.wiring.admission.enter(listener, ip) {
+        let entrance = self.wiring.entrances.get(listener);
+        let counted = entrance.map_or(ip, |entrance| entrance.counted(ip));
+        if let Err(refusal) = self.wiring.admission.enter(listener, counted) {
             if let Some(more) = self.complaints.due(Instant::now()) {
                 let listener = self.wiring.listener(listener);
                 tracing::warn!(address = %ip, %listener, reason = %refusal, "connection refused{more}");
             }
             return;
         }
-        let options = SockRef::from(&socket);
-        // An error here means that the peer has gone already, which its shard will see.
-        let _ = options.set_tcp_nodelay(true);
-        let _ = options.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_AFTER));
         let peer = Peer {
             address: ip,
             port: address.port(),
             listener,
             transport: self.doors[door].transport,
+            credential: credential.map(Arc::new),
         };
-        self.outgoing[self.next].push(Letter::Accepted(socket, peer));
+        self.outgoing[self.next].push(Letter::Accepted(link, peer));
         self.next = (self.next + 1) % self.outgoing.len();
     }
 }

@@ -64,6 +64,26 @@ struct Table {
     by_address: HashMap<IpAddr, Counts>,
 }
 
+impl Table {
+    /// Counts a connection of an address in, or says why not.
+    fn count(&mut self, address: IpAddr) -> Result<(), Refusal> {
+        let Some(address) = counted(address) else {
+            return Ok(());
+        };
+        // An entry that is made here has no count yet, so it is refused only by a limit of 0.
+        let counts = self.by_address.entry(address).or_default();
+        if counts.total >= self.limits.max_connections_per_ip {
+            return Err(Refusal::PerAddress);
+        }
+        if counts.unauthenticated >= self.limits.max_unauthenticated_per_ip {
+            return Err(Refusal::Unauthenticated);
+        }
+        counts.total += 1;
+        counts.unauthenticated += 1;
+        Ok(())
+    }
+}
+
 /// The connections of a node, counted.
 pub(crate) struct Admission(Mutex<Table>);
 
@@ -95,29 +115,23 @@ impl Admission {
         if table.by_listener.len() <= listener {
             table.by_listener.resize(listener + 1, 0);
         }
-        let at_listener = &mut table.by_listener[listener];
+        let at_listener = table.by_listener[listener];
         if limits
             .listeners
             .get(listener)
-            .is_some_and(|max| *at_listener >= *max)
+            .is_some_and(|max| at_listener >= *max)
         {
             return Err(Refusal::Listener);
         }
-        if let Some(address) = counted(address) {
-            // An entry that is made here has no count yet, so it is refused only by a limit of 0.
-            let counts = table.by_address.entry(address).or_default();
-            if counts.total >= limits.max_connections_per_ip {
-                return Err(Refusal::PerAddress);
-            }
-            if counts.unauthenticated >= limits.max_unauthenticated_per_ip {
-                return Err(Refusal::Unauthenticated);
-            }
-            counts.total += 1;
-            counts.unauthenticated += 1;
-        }
-        *at_listener += 1;
+        table.count(address)?;
+        table.by_listener[listener] += 1;
         table.total += 1;
         Ok(())
+    }
+
+    /// A connection that had no address of its own has this one now, not authenticated yet.
+    pub(crate) fn appear(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.lock().count(address)
     }
 
     /// The client of a connection has been authenticated.

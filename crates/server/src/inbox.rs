@@ -9,12 +9,12 @@ use broker::auth::{AuthReply, Peer};
 use broker::conn::Handoff;
 use broker::mail::Mail;
 use broker::{ConnId, Settings};
-use mio::net::TcpStream;
 use mio::{Registry, Token, Waker};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::link::Link;
 use crate::login::Login;
 use crate::shard_thread::Arrival;
 
@@ -24,7 +24,7 @@ pub(crate) enum Letter {
     /// A connection moves here.
     Arrive(Box<(Arrival, Box<Handoff>)>),
     /// A connection was accepted for this shard.
-    Accepted(TcpStream, Peer),
+    Accepted(Link, Peer),
     /// All store operations of this shard up to this number are durable.
     Durable(u64),
     Auth(AuthReply),

@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 
 /// Connections that the system keeps until they are accepted; it may have a lower bound of its own.
-const BACKLOG: i32 = 4096;
+pub(crate) const BACKLOG: i32 = 4096;
 
 /// Binds a socket that a restart finds free again at once.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {

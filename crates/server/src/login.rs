@@ -229,6 +229,7 @@ mod tests {
                 port: 1,
                 listener: 0,
                 transport: Transport::Tcp,
+                credential: None,
             },
             client_id: "c".into(),
             user: Some("u".into()),

@@ -3,24 +3,24 @@
 //! Owns the threads and the configuration that they run on. A thread that fails is reported as an
 //! event; what follows from it is the owner's to decide.
 
-use crate::acceptor::{Acceptor, AcceptorStop, Door};
+use crate::acceptor::{Acceptor, AcceptorStop, Door, DoorSocket};
 use crate::admission::{Admission, ConnectionLimits};
 use crate::clock::Clock;
 use crate::config::{Config, Listener, Scheme};
+use crate::entrance::Entrances;
 use crate::inbox::{Inbox, Letter};
 use crate::log_thread::{self, LogInbox};
 use crate::login::{Login, LoginDesk};
 use crate::shard_thread::{ShardThread, WAKER};
 use crate::watchdog::Pulse;
-use crate::websocket::Upgrade;
 use crate::wiring::{Event, Wiring};
-use crate::{data_dir, listen, logging};
+use crate::{data_dir, listen, logging, unix_socket};
 use broker::auth::Transport;
 use broker::{Settings, Shard, Shared};
 use message::{LogId, ShardId};
 use mio::Poll;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
@@ -54,8 +54,10 @@ fn hint(error: &io::Error) -> &'static str {
             "; is another broker running? Stop it, or choose another port with --listen"
         }
         io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 need a privilege (CAP_NET_BIND_SERVICE), others do not"
+            "; ports below 1024 need a privilege (CAP_NET_BIND_SERVICE), others do not; a socket \
+             needs a directory that the broker may write to"
         }
+        io::ErrorKind::NotFound => "; its directory does not exist: make it first",
         io::ErrorKind::AddrNotAvailable => {
             "; this machine has no such address: 0.0.0.0 is every address it has"
         }
@@ -121,8 +123,14 @@ impl Node {
         for key in &reloaded.needs_restart {
             tracing::warn!("{key} has changed; that takes effect at the next start");
         }
+        for warning in &reloaded.config.warnings {
+            if !self.config.warnings.contains(warning) {
+                tracing::warn!("{warning}");
+            }
+        }
         self.config = reloaded.config;
         let config = &self.config;
+        self.wiring.entrances.reload(config);
         if let Err(error) = logging::set(config.values.log_level, config.values.log_format) {
             tracing::warn!("[log] stays as it was: {error}");
         }
@@ -244,15 +252,30 @@ fn bind_all(listeners: &[Listener]) -> Result<(Vec<Door>, Vec<String>), ServeErr
             url: listener.url.clone(),
             source,
         };
-        let socket = listen::bind(listener.address).map_err(failed)?;
-        let url = listener.bound_url(socket.local_addr().map_err(failed)?);
-        let transport = match listener.scheme {
-            Scheme::Mqtt => Transport::Tcp,
-            Scheme::Ws => Transport::WebSocket,
-        };
-        bound.push((Door { socket, transport }, url));
+        bound.push(bind(listener).map_err(failed)?);
     }
     Ok(bound.into_iter().unzip())
+}
+
+fn bind(listener: &Listener) -> io::Result<(Door, String)> {
+    let transport = match listener.scheme {
+        Scheme::Mqtt => Transport::Tcp,
+        Scheme::Mqtts => Transport::Tls,
+        Scheme::Ws => Transport::WebSocket,
+        Scheme::Wss => Transport::SecureWebSocket,
+        Scheme::Unix => Transport::Unix,
+    };
+    let (socket, url) = if listener.scheme == Scheme::Unix {
+        let path = Path::new(&listener.path);
+        let (socket, _file) = unix_socket::bind(path, listener.mode.0, listen::BACKLOG)?;
+        let socket = DoorSocket::Unix { socket, _file };
+        (socket, listener.url.clone())
+    } else {
+        let socket = listen::bind(listener.address)?;
+        let url = listener.bound_url(socket.local_addr()?);
+        (DoorSocket::Tcp(socket), url)
+    };
+    Ok((Door { socket, transport }, url))
 }
 
 fn wire(
@@ -276,7 +299,7 @@ fn wire(
         log: LogInbox::default(),
         desk: LoginDesk::new(clock, failures),
         admission: Admission::new(connection_limits(config, descriptors)),
-        upgrades: config.listeners.iter().map(Upgrade::of).collect(),
+        entrances: Entrances::new(config),
         events,
         urls,
     };

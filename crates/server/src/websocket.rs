@@ -5,7 +5,7 @@
 //! it is still owed is kept. Holds a buffer during the handshake and while a pong or close frame
 //! waits, else none.
 
-use crate::config::{Listener, Scheme};
+use crate::config::Listener;
 use crate::link::{Link, Wrote};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub(crate) struct Upgrade {
 impl Upgrade {
     /// `None` where the listener speaks plain MQTT.
     pub(crate) fn of(listener: &Listener) -> Option<Arc<Self>> {
-        (listener.scheme == Scheme::Ws).then(|| {
+        listener.scheme.is_websocket().then(|| {
             Arc::new(Upgrade {
                 path: listener.path.clone(),
                 origins: listener.origins.clone(),
@@ -52,10 +52,15 @@ impl Upgrade {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ended {
     pub(crate) why: String,
+    /// It has never begun: the peer is none that is served here.
+    pub(crate) unfit: bool,
 }
 
 fn ended(why: impl Into<String>) -> Ended {
-    Ended { why: why.into() }
+    Ended {
+        why: why.into(),
+        unfit: false,
+    }
 }
 
 #[derive(Debug)]
@@ -147,7 +152,14 @@ impl WebSocket {
                 self.pending = response;
                 self.incoming = Incoming::Ended;
                 self.ended = true;
-                Err(ended(format!("WebSocket handshake refused: {reason}")))
+                let why = if let [0x16, 3, ..] = bytes {
+                    "it speaks TLS, and this listener does not: the client needs a wss:// \
+                     listener, or ws://"
+                        .into()
+                } else {
+                    format!("WebSocket handshake refused: {reason}")
+                };
+                Err(Ended { why, unfit: true })
             }
             Handshake::Accept {
                 consumed, response, ..
@@ -229,6 +241,7 @@ impl WebSocket {
             let header = &header[usize::from(*sent)..usize::from(*len)];
             let payload = &payload[..self.frame.left.min(payload.len())];
             if pending.is_empty() && header.is_empty() && payload.is_empty() {
+                wrote.blocked = !link.flush()?;
                 return Ok(wrote);
             }
             let parts = [pending, header, payload].map(IoSlice::new);

@@ -5,11 +5,11 @@
 
 use crate::admission::Admission;
 use crate::clock::Clock;
+use crate::entrance::Entrances;
 use crate::inbox::Inbox;
 use crate::log_thread::LogInbox;
 use crate::login::LoginDesk;
 use crate::watchdog::Pulse;
-use crate::websocket::Upgrade;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
@@ -32,8 +32,7 @@ pub(crate) struct Wiring {
     pub(crate) log: LogInbox,
     pub(crate) desk: LoginDesk,
     pub(crate) admission: Admission,
-    /// By the number of the listener; `None` where it speaks plain MQTT.
-    pub(crate) upgrades: Vec<Option<Arc<Upgrade>>>,
+    pub(crate) entrances: Entrances,
     pub(crate) events: SyncSender<Event>,
     /// The URLs that are listened on, by the number of the listener.
     pub(crate) urls: Vec<String>,

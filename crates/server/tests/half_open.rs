@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use wire::*;
 
 const OF_EACH: usize = 1_000;
-const TIMEOUT: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// For a loaded machine, and the second that a closed socket may linger.
 const GRACE: Duration = Duration::from_secs(5);
 /// How often each sends its byte.

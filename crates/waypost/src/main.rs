@@ -48,6 +48,7 @@ enum Command {
     Top(commands::top::Options),
     Login(commands::login::LoginOptions),
     Logout(commands::login::LogoutOptions),
+    Bench(commands::bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
         Command::Top(options) => commands::top::run(&options),
         Command::Login(options) => commands::login::login(&options),
         Command::Logout(options) => commands::login::logout(&options),
+        Command::Bench(options) => commands::bench::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

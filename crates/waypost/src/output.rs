@@ -41,6 +41,49 @@ impl Output {
     }
 }
 
+/// One line on standard error that says how it goes: rewritten on a terminal, one below the other else.
+pub(crate) struct Progress {
+    quiet: bool,
+    terminal: bool,
+    written: bool,
+}
+
+impl Progress {
+    pub(crate) fn new(quiet: bool) -> Progress {
+        Progress {
+            quiet,
+            terminal: io::stderr().is_terminal(),
+            written: false,
+        }
+    }
+
+    pub(crate) fn tell(&mut self, line: &str) {
+        if self.quiet {
+            return;
+        }
+        self.written = true;
+        let mut err = io::stderr().lock();
+        // Nobody may be listening any more.
+        let _ = if self.terminal {
+            let width = rustix::termios::tcgetwinsize(&err).map_or(0, |size| size.ws_col);
+            // Some terminals do not say.
+            let width = if width == 0 { 80 } else { width };
+            // A line that wraps could not be rewritten.
+            let fits: String = line.chars().take(usize::from(width) - 1).collect();
+            write!(err, "\r\u{1b}[2K{fits}").and_then(|()| err.flush())
+        } else {
+            writeln!(err, "{line}")
+        };
+    }
+
+    /// Takes the line away, so that what comes next stands alone.
+    pub(crate) fn finish(&mut self) {
+        if self.terminal && self.written {
+            let _ = write!(io::stderr().lock(), "\r\u{1b}[2K");
+        }
+    }
+}
+
 /// A reader that has gone away, as in `waypost sub | head -1`, is no error to speak of.
 fn broken(e: &io::Error) -> Failure {
     if e.kind() == ErrorKind::BrokenPipe {

@@ -1,6 +1,7 @@
 //! The choke point: the only place where "may this identity do that?" is answered.
 
 use super::{Acl, Identity};
+use crate::sys_topics::is_sys;
 use std::sync::Arc;
 
 /// What an identity wants to do with a topic or filter.
@@ -24,8 +25,12 @@ pub enum Policy {
     Acl(Arc<Acl>),
 }
 
-/// True where `identity` may do `action` with `topic` (for [`Action::Subscribe`], a filter).
+/// True where `identity` may do `action` with `topic` (for [`Action::Subscribe`], a filter). What the
+/// broker says about itself can be said by no client, whatever the policy.
 pub fn authorize(policy: &Policy, identity: &Identity, action: Action, topic: &str) -> bool {
+    if action == Action::Publish && is_sys(topic) {
+        return false;
+    }
     match policy {
         Policy::AllowAll => true,
         Policy::Acl(acl) => acl.allows(identity, action, topic),

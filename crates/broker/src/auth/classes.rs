@@ -19,6 +19,9 @@ pub(crate) struct Classes {
 const EVERYBODY: u32 = u32::MAX - 1;
 
 impl Classes {
+    /// The class of operators, whom no policy holds.
+    pub(crate) const OPERATOR: u32 = EVERYBODY - 1;
+
     pub(crate) fn new(seed: u64) -> Self {
         Classes {
             numbers: message::hash::map(seed),

@@ -11,20 +11,74 @@ use std::sync::Arc;
 pub enum Transport {
     Tcp,
     WebSocket,
+    /// MQTT over TLS.
+    Tls,
+    /// WebSocket over TLS.
+    SecureWebSocket,
+    /// A socket in the file system of this machine.
+    Unix,
 }
 
 /// The other end of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
+    /// Where it is; what a trusted proxy says it is. Loopback where the transport has no addresses.
     pub address: IpAddr,
     pub port: u16,
     /// The listener that accepted it, as numbered by the configuration.
     pub listener: u16,
     pub transport: Transport,
+    /// What the transport itself has made sure of; most connections have none.
+    pub credential: Option<Arc<Credential>>,
+}
+
+/// What a transport knows of its other end before a word of MQTT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// A client certificate that was verified in the TLS handshake.
+    Certificate(Certificate),
+    /// A trusted proxy ended the client's TLS, and says whom the certificate named that it verified.
+    Proxied { common_name: Option<Box<str>> },
+    /// The process at the other end of a Unix socket.
+    Process { pid: Option<u32>, uid: u32 },
+}
+
+/// What a verified client certificate says of its holder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// Of the subject; `None` where it has none, or more than one.
+    pub common_name: Option<Box<str>>,
+    /// Subject alternative names, each with its kind before it: `DNS:device.example`, `IP:192.0.2.7`,
+    /// `email:a@b.example`, `URI:urn:device:7`.
+    pub alternative_names: Vec<Box<str>>,
+    /// SHA-256 of the certificate.
+    pub fingerprint: [u8; 32],
+}
+
+impl Credential {
+    /// The name that a certificate gives to the client.
+    pub fn common_name(&self) -> Option<&str> {
+        match self {
+            Credential::Certificate(certificate) => certificate.common_name.as_deref(),
+            Credential::Proxied { common_name } => common_name.as_deref(),
+            Credential::Process { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.transport == Transport::Unix {
+            f.write_str("unix")?;
+            return match self.credential.as_deref() {
+                Some(Credential::Process {
+                    pid: Some(pid),
+                    uid,
+                }) => write!(f, " (pid {pid}, uid {uid})"),
+                Some(Credential::Process { pid: None, uid }) => write!(f, " (uid {uid})"),
+                _ => Ok(()),
+            };
+        }
         match self.address {
             IpAddr::V4(a) => write!(f, "{a}:{}", self.port),
             IpAddr::V6(a) => write!(f, "[{a}]:{}", self.port),
@@ -75,4 +129,30 @@ pub enum AuthOutcome {
     Continue { data: Option<Box<[u8]>> },
     /// `why` is for the log; the client learns only the reason code.
     Reject { reason: ReasonCode, why: Box<str> },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_are_shown_by_their_transport() {
+        let mut peer = Peer {
+            address: [192, 0, 2, 7].into(),
+            port: 5,
+            listener: 0,
+            transport: Transport::Tls,
+            credential: None,
+        };
+        assert_eq!(peer.to_string(), "192.0.2.7:5");
+        peer.address = "2001:db8::7".parse().unwrap();
+        assert_eq!(peer.to_string(), "[2001:db8::7]:5");
+        peer.transport = Transport::Unix;
+        assert_eq!(peer.to_string(), "unix");
+        let process = |pid| Some(Arc::new(Credential::Process { pid, uid: 7 }));
+        peer.credential = process(Some(9));
+        assert_eq!(peer.to_string(), "unix (pid 9, uid 7)");
+        peer.credential = process(None);
+        assert_eq!(peer.to_string(), "unix (uid 7)");
+    }
 }

@@ -12,4 +12,6 @@ mod identity;
 pub use acl::{Acl, AclError};
 pub use authorize::{Action, Policy, authorize};
 pub(crate) use classes::Classes;
-pub use identity::{AuthOutcome, AuthReply, AuthRequest, Identity, Peer, Transport};
+pub use identity::{
+    AuthOutcome, AuthReply, AuthRequest, Certificate, Credential, Identity, Peer, Transport,
+};

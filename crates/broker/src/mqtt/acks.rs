@@ -119,40 +119,27 @@ impl Shard {
 
     /// The packet id of an outgoing QoS 2 message is durable: it may be sent.
     pub(crate) fn on_publish_durable(&mut self, queue: QueueId, packet_id: u16, now: Now) {
-        let Some(slot) = self.sessions.of_queue(queue) else {
-            return;
-        };
-        let Some(session) = self.sessions.get_mut(slot) else {
-            return;
-        };
-        if session
-            .inflight
-            .get(packet_id)
-            .is_some_and(|e| e.phase == Phase::Waiting)
-        {
-            session.inflight.set_phase(packet_id, Phase::Unsent);
+        if let Some(slot) = self.advance(queue, packet_id, Phase::Waiting, Phase::Unsent) {
             self.pump(slot, now);
         }
     }
 
     pub(crate) fn on_pubrec_durable(&mut self, queue: QueueId, packet_id: u16) {
-        let Some(slot) = self.sessions.of_queue(queue) else {
-            return;
-        };
-        let Some(session) = self.sessions.get_mut(slot) else {
-            return;
-        };
-        if session
-            .inflight
-            .get(packet_id)
-            .is_none_or(|e| e.phase != Phase::Releasing)
-        {
-            return;
-        }
-        session.inflight.set_phase(packet_id, Phase::Released);
-        if let Some(id) = session.live() {
+        let slot = self.advance(queue, packet_id, Phase::Releasing, Phase::Released);
+        if let Some(id) = slot.and_then(|s| self.sessions.get(s)?.live()) {
             self.send_ack(id, AckKind::Pubrel, packet_id, ReasonCode::Success, "");
         }
+    }
+
+    /// A delivery goes from one phase to the next; the session's slot, where it is in that phase.
+    fn advance(&mut self, queue: QueueId, packet_id: u16, from: Phase, to: Phase) -> Option<u32> {
+        let slot = self.sessions.of_queue(queue)?;
+        let inflight = &mut self.sessions.get_mut(slot)?.inflight;
+        if inflight.get(packet_id)?.phase != from {
+            return None;
+        }
+        inflight.set_phase(packet_id, to);
+        Some(slot)
     }
 
     /// A delivery is over, for better or worse: id and quota are free, its record settled.
@@ -164,6 +151,7 @@ impl Shard {
         let Some(entry) = session.inflight.complete(packet_id) else {
             return;
         };
+        self.gauges.in_flight -= 1;
         if durable && entry.qos == QoS::ExactlyOnce {
             self.store(Record::Delete(RowKey::Inflight(queue, packet_id)));
         }

@@ -5,6 +5,7 @@
 use crate::auth::{AuthOutcome, AuthReply, AuthRequest};
 use crate::conn::{ConnId, State};
 use crate::shard::Shard;
+use crate::stats::Refusal;
 use crate::time::Now;
 use mqtt_codec::{Auth, Packet, PropertiesBuf, Property, ReasonCode, Version};
 
@@ -18,7 +19,9 @@ impl Shard {
     ) {
         match packet {
             Packet::Auth(auth) => self.on_auth_step(id, auth, now),
-            Packet::Disconnect(_) => self.refuse_silently(id, "gave up while authenticating"),
+            Packet::Disconnect(_) => {
+                self.refuse_silently(id, Refusal::GaveUp, "gave up while authenticating");
+            }
             _ => {
                 // [MQTT-3.1.2-30]
                 let why = "only AUTH and DISCONNECT may come before CONNACK";
@@ -45,7 +48,7 @@ impl Shard {
         }
         let request = AuthRequest {
             conn: id,
-            peer: conn.peer,
+            peer: conn.peer.clone(),
             client_id: connecting.client_id.clone(),
             user: connecting.user.clone(),
             password: None,
@@ -62,7 +65,7 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        let peer = conn.peer;
+        let peer = conn.peer.clone();
         let Some(online) = conn.online_mut() else {
             return;
         };
@@ -132,10 +135,14 @@ impl Shard {
                     self.send_auth(id, ReasonCode::Success, data.as_deref());
                 } else {
                     let why = "authenticated again as another user";
-                    self.offend(id, ReasonCode::NotAuthorized, why, now);
+                    self.stats.auth_failures += 1;
+                    self.dismiss(id, ReasonCode::NotAuthorized, why, now);
                 }
             }
-            AuthOutcome::Reject { reason, why } => self.offend(id, reason, &why, now),
+            AuthOutcome::Reject { reason, why } => {
+                self.stats.auth_failures += 1;
+                self.dismiss(id, reason, &why, now);
+            }
         }
     }
 

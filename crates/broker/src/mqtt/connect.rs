@@ -9,6 +9,7 @@ use crate::auth::{Action, AuthOutcome, AuthReply, AuthRequest, Identity, authori
 use crate::conn::{ConnId, Handoff, State};
 use crate::event::What;
 use crate::shard::Shard;
+use crate::stats::Refusal;
 use crate::time::Now;
 use mqtt_codec::{Connect, DecodeError, Properties, PropertiesBuf, Property, ReasonCode, Version};
 
@@ -94,9 +95,10 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        let peer = conn.peer;
+        let peer = conn.peer.clone();
         // First of all: a refusal as well must not be larger than the client takes.
         conn.state = State::Authenticating(Box::new(connecting(connect)));
+        conn.version = Some(version);
         if let Some(redirect) = self.settings.mqtt.redirect.clone() {
             let permanent = redirect.permanent;
             let reason = if permanent {
@@ -214,7 +216,7 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        let peer = conn.peer;
+        let peer = conn.peer.clone();
         let State::Authenticating(connecting) = &mut conn.state else {
             return;
         };
@@ -227,6 +229,7 @@ impl Shard {
             AuthOutcome::Reject { reason, why } => {
                 // Why is for the operator: a client that guesses must not learn from it.
                 let version = connecting.version;
+                self.stats.auth_failures += 1;
                 self.refuse_with(id, version, reason, &why, Properties::EMPTY);
             }
             AuthOutcome::Accept { user, data } => {
@@ -263,6 +266,7 @@ impl Shard {
                     connecting,
                     partial: std::mem::take(&mut conn.partial),
                     last_heard: conn.last_heard,
+                    traffic: conn.traffic,
                 });
                 conn.state = State::Moving(home, handoff);
                 self.moving.push(id);
@@ -284,9 +288,11 @@ impl Shard {
                 let version = if *l > 5 { Version::V5 } else { Version::V311 };
                 self.refuse(id, version, ReasonCode::UnsupportedProtocolVersion, &why);
             }
-            (DecodeError::BadProtocolName, _) | (_, None) => self.refuse_silently(id, &why),
+            (DecodeError::BadProtocolName, _) | (_, None) => {
+                self.refuse_silently(id, Refusal::Malformed, &why);
+            }
             (_, Some(5)) => self.refuse(id, Version::V5, error.reason(), &why),
-            _ => self.refuse_silently(id, &why),
+            _ => self.refuse_silently(id, Refusal::of(error.reason()), &why),
         }
     }
 
@@ -306,15 +312,28 @@ impl Shard {
         props: Properties<'_>,
     ) {
         self.send_refusal(id, version, reason, props);
-        self.refuse_silently(id, why);
+        self.refuse_silently(id, Refusal::of(reason), why);
+    }
+
+    /// A layer below could not come to terms with the peer (`why` is for the log). Frees the id.
+    pub fn on_unfit(&mut self, id: ConnId, why: &str, now: Now) {
+        let fresh = self
+            .conns
+            .get(id)
+            .filter(|c| matches!(c.state, State::Fresh));
+        if fresh.is_some() {
+            self.stats.refuse(Refusal::Malformed);
+            self.note(id, What::Refused { why: why.into() });
+        }
+        self.on_closed(id, why, now);
     }
 
     /// Close without a word: what came was not MQTT, or its version has no word for it.
-    pub(super) fn refuse_silently(&mut self, id: ConnId, why: &str) {
+    pub(super) fn refuse_silently(&mut self, id: ConnId, refusal: Refusal, why: &str) {
         if self.conns.get(id).is_none() {
             return;
         }
-        self.stats.refused += 1;
+        self.stats.refuse(refusal);
         self.note(id, What::Refused { why: why.into() });
         self.start_closing(id);
     }

@@ -81,11 +81,10 @@ impl Shard {
         if replayed(session, content, copy) {
             return self.settle(copy.id, copy.ordinal);
         }
-        let checked = session.durable || copy.held.is_some();
+        // Routes of volatile sessions hold those that may read, and groups ask before they hand out.
+        let checked = session.durable && copy.held.is_none();
         if checked && !self.may_read(slot, content.topic) {
             self.settle(copy.id, copy.ordinal);
-            let queue = self.sessions.get(slot).map(|s| s.queue).unwrap_or_default();
-            self.served(queue, copy.held);
             return self.stats.drop(Drop::NotAuthorized);
         }
         match copy.qos {
@@ -144,6 +143,7 @@ impl Shard {
         // A volatile session can neither resend nor settle: the message itself is not kept.
         let keep = session.durable || copy.held.is_some();
         let item = keep.then(|| queued(content, copy));
+        self.gauges.in_flight += 1;
         let packet_id = session
             .inflight
             .push(Phase::Sent, qos::wire(copy.qos), item);
@@ -166,6 +166,7 @@ impl Shard {
         };
         let (queue, message, ordinal) = (session.queue, item.id, item.ordinal);
         let held = item.held;
+        self.gauges.in_flight += 1;
         let packet_id =
             session
                 .inflight
@@ -211,7 +212,7 @@ impl Shard {
         };
         match session.backlog.push(item, max_messages, max_bytes) {
             Ok(charge) => {
-                self.queued_charge += charge;
+                self.gauges.queued(charge);
                 self.pump(slot, now);
             }
             Err(item) => self.drop_queued(queue, item, Drop::QueueFull),
@@ -274,7 +275,12 @@ impl Shard {
             conn.dirty = true;
             self.out.dirty.push(id);
         }
-        self.stats.delivered += 1;
+        conn.traffic.sent_messages += 1;
+        let version = online.version;
+        self.stats
+            .packet_sent(mqtt_codec::PacketType::Publish.first_byte());
+        self.stats.sent_payload_bytes += content.payload.len() as u64;
+        self.stats.speakers(version).sent[sending.qos as usize] += 1;
         Sent::Yes
     }
 }

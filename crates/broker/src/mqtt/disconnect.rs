@@ -2,6 +2,7 @@
 
 use crate::conn::{ConnId, State};
 use crate::shard::Shard;
+use crate::stats::Refusal;
 use crate::time::Now;
 use crate::timers::Timer;
 use mqtt_codec::{Disconnect, ReasonCode, Version};
@@ -66,11 +67,20 @@ impl Shard {
 
     /// A client broke the protocol, or a limit: it is told (MQTT 5) and closed [MQTT-4.13.1-1].
     pub(crate) fn offend(&mut self, id: ConnId, reason: ReasonCode, why: &str, now: Now) {
+        let online = self.conns.get(id).is_some_and(|c| c.online().is_some());
+        self.stats.protocol_errors += u64::from(online);
+        self.dismiss(id, reason, why, now);
+    }
+
+    /// Closes a connection for a reason that it is told where it can be (MQTT 5). Its will is due.
+    pub(crate) fn dismiss(&mut self, id: ConnId, reason: ReasonCode, why: &str, now: Now) {
         let Some(conn) = self.conns.get(id) else {
             return;
         };
         match &conn.state {
-            State::Fresh | State::Moving(..) => self.refuse_silently(id, why),
+            State::Fresh | State::Moving(..) => {
+                self.refuse_silently(id, Refusal::of(reason), why);
+            }
             State::Authenticating(connecting) => {
                 let version = connecting.version;
                 if version == Version::V5 {
@@ -83,7 +93,7 @@ impl Shard {
                     };
                     self.refuse(id, version, reason, why);
                 } else {
-                    self.refuse_silently(id, why);
+                    self.refuse_silently(id, Refusal::of(reason), why);
                 }
             }
             State::Online(_) => {
@@ -116,9 +126,12 @@ impl Shard {
         };
         conn.timer_at = 0;
         match &conn.state {
-            State::Fresh => self.refuse_silently(id, "no CONNECT within the limit connect_timeout"),
+            State::Fresh => {
+                let why = "no CONNECT within the limit connect_timeout";
+                self.refuse_silently(id, Refusal::TimedOut, why);
+            }
             State::Authenticating(_) => {
-                self.offend(id, ReasonCode::ServerBusy, "not authenticated in time", now);
+                self.dismiss(id, ReasonCode::ServerBusy, "not authenticated in time", now);
             }
             State::Online(online) if online.silence_ms > 0 => {
                 let due = conn.last_heard + u64::from(online.silence_ms);
@@ -128,12 +141,9 @@ impl Shard {
                 if due > now.ms || (conn.held_back && !full) {
                     self.set_conn_timer(id, due.max(now.ms + 1000));
                 } else {
-                    self.offend(
-                        id,
-                        ReasonCode::KeepAliveTimeout,
-                        "silent for one and a half keep alives",
-                        now,
-                    );
+                    self.stats.keep_alive_timeouts += 1;
+                    let why = "silent for one and a half keep alives";
+                    self.dismiss(id, ReasonCode::KeepAliveTimeout, why, now);
                 }
             }
             _ => {}
@@ -164,7 +174,7 @@ impl Shard {
                 Some(false) => ReasonCode::UseAnotherServer,
                 None => ReasonCode::ServerShuttingDown,
             };
-            self.offend(id, reason, "the server is shutting down", now);
+            self.dismiss(id, reason, "the server is shutting down", now);
         }
     }
 }

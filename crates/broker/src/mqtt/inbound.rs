@@ -1,7 +1,9 @@
 //! Bytes from a client: cut into packets, admitted, handed to whoever deals with their kind.
 
+use super::stranger;
 use crate::conn::{ConnId, State};
 use crate::shard::Shard;
+use crate::stats::Refusal;
 use crate::time::Now;
 use mqtt_codec::{DecodeError, Framed, Packet, ReasonCode, Version};
 
@@ -22,11 +24,23 @@ fn hold(partial: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 impl Shard {
-    pub(crate) fn take_bytes(&mut self, id: ConnId, bytes: &[u8], now: Now) {
+    /// Counts and takes what a read brought. A first read may say what the client speaks.
+    pub(crate) fn receive(&mut self, id: ConnId, bytes: &[u8], now: Now) {
+        let version = |shard: &Shard| shard.conns.get(id).and_then(|c| c.version);
+        let before = version(self);
+        self.take_bytes(id, bytes, now);
+        self.stats.received_bytes += bytes.len() as u64;
+        if let Some(version) = before.or_else(|| version(self)) {
+            self.stats.speakers(version).received_bytes += bytes.len() as u64;
+        }
+    }
+
+    fn take_bytes(&mut self, id: ConnId, bytes: &[u8], now: Now) {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
         conn.last_heard = now.ms;
+        conn.traffic.received_bytes += bytes.len() as u64;
         match &mut conn.state {
             State::Closing => return,
             State::Moving(_, handoff) => return hold(&mut handoff.partial, bytes),
@@ -101,7 +115,7 @@ impl Shard {
             let Some(first) = rest.first() else { return at };
             if version.is_none() && *first != CONNECT {
                 // [MQTT-3.1.0-1]
-                self.refuse_silently(id, "the first packet is not a CONNECT");
+                self.refuse_silently(id, Refusal::Malformed, stranger::why(rest));
                 return bytes.len();
             }
             let (first, body, len) = match mqtt_codec::frame(rest, max) {
@@ -116,6 +130,7 @@ impl Shard {
                 return at;
             }
             at += len;
+            self.stats.packet_received(first);
             match version {
                 None => self.on_first_packet(id, first, body, now),
                 Some(version) => self.on_packet(id, version, first, body, now),
@@ -149,7 +164,9 @@ impl Shard {
     fn on_first_packet(&mut self, id: ConnId, first: u8, body: &[u8], now: Now) {
         match mqtt_codec::decode(Version::V5, first, body) {
             Ok(Packet::Connect(connect)) => self.on_connect(id, &connect, now),
-            Ok(_) => self.refuse_silently(id, "the first packet is not a CONNECT"),
+            Ok(_) => {
+                self.refuse_silently(id, Refusal::Malformed, "the first packet is not a CONNECT")
+            }
             Err(error) => self.on_bad_connect(id, body, &error),
         }
     }

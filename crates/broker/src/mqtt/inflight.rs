@@ -100,8 +100,8 @@ impl Inflight {
         self.unsent
     }
 
-    #[cfg(test)]
-    fn len(&self) -> usize {
+    /// Messages that have a packet id.
+    pub(crate) fn len(&self) -> usize {
         self.live
     }
 

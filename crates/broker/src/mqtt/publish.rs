@@ -32,6 +32,7 @@ impl Shard {
             return;
         };
         let (slot, version) = (online.session, online.version);
+        self.count_received(id, version, publish);
         if let Err(Offence { reason, why }) = self.check_publish(id, publish) {
             return self.offend(id, reason, why, now);
         }
@@ -58,6 +59,14 @@ impl Shard {
             return self.publish_by_alias(id, publish, now);
         }
         self.pass_on(id, publish, publish.topic, now);
+    }
+
+    fn count_received(&mut self, id: ConnId, version: Version, publish: &Publish<'_>) {
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.traffic.received_messages += 1;
+        }
+        self.stats.received_payload_bytes += publish.payload.len() as u64;
+        self.stats.speakers(version).received[publish.qos as usize] += 1;
     }
 
     /// What no client may send, whatever it says about. An `Err` closes the connection.
@@ -199,6 +208,7 @@ impl Shard {
                 .message_expiry_interval()
                 .map(|s| now.after_s(s)),
             origin: queue,
+            transient: false,
         };
         let exactly_once = publish.qos == QoS::ExactlyOnce;
         let qos2_id = (exactly_once && durable).then_some((queue, publish.packet_id));

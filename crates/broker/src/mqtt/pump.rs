@@ -9,7 +9,6 @@ use super::inflight::Phase;
 use super::qos;
 use super::session::Session;
 use crate::conn::ConnId;
-use crate::content::Content;
 use crate::queue::Queued;
 use crate::shard::Shard;
 use crate::stats::Drop;
@@ -56,18 +55,15 @@ impl Shard {
             return false;
         };
         let (queue, durable) = (session.queue, session.durable);
-        self.release_charge(charge);
-        let reason = if item.message.expired(now.ms) {
-            Some(Drop::Expired)
-        } else if !self.may_read(slot, &item.message.topic) {
-            Some(Drop::NotAuthorized)
-        } else {
-            None
-        };
-        if let Some(reason) = reason {
+        self.gauges.unqueued(1, charge);
+        if item.message.expired(now.ms) {
             self.settle(item.id, item.ordinal);
             self.served(queue, item.held);
-            self.stats.drop(reason);
+            self.stats.drop(Drop::Expired);
+            return true;
+        }
+        if !self.may_read(slot, &item.message.topic) {
+            self.drop_queued(queue, item, Drop::NotAuthorized);
             return true;
         }
         if durable && item.qos == QoS::ExactlyOnce {
@@ -78,6 +74,7 @@ impl Shard {
             return false;
         };
         let keep = (durable || item.held.is_some()).then(|| item.clone());
+        self.gauges.in_flight += 1;
         let packet_id = session
             .inflight
             .push(Phase::Sent, qos::wire(item.qos), keep);
@@ -94,11 +91,6 @@ impl Shard {
         dup: bool,
         now: Now,
     ) {
-        let mut props = std::mem::take(&mut self.props_scratch);
-        crate::props::forward(&item.message, &mut props);
-        let layouts = std::mem::take(&mut self.layouts);
-        let forward = props.as_props();
-        let mut content = Content::of(&item.message, forward.raw(), layouts);
         let sending = Sending {
             qos: item.qos,
             retain: item.retain,
@@ -106,10 +98,9 @@ impl Shard {
             packet_id,
             ids: &item.ids,
         };
-        let sent = self.transmit(id, &mut content, &sending, now);
-        self.layouts = content.layouts;
-        self.layouts.reset();
-        self.props_scratch = props;
+        let sent = self.with_content(&item.message, |shard, content| {
+            shard.transmit(id, content, &sending, now)
+        });
         if sent == Sent::TooLarge {
             self.finish(slot, packet_id);
         }

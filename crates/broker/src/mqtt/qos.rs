@@ -1,7 +1,7 @@
 //! QoS on the wire and QoS in the core: the same three, two types, so that neither knows the other.
 
 /// The core's QoS for MQTT's.
-pub(super) fn neutral(qos: mqtt_codec::QoS) -> message::QoS {
+pub(crate) fn neutral(qos: mqtt_codec::QoS) -> message::QoS {
     match qos {
         mqtt_codec::QoS::AtMostOnce => message::QoS::AtMostOnce,
         mqtt_codec::QoS::AtLeastOnce => message::QoS::AtLeastOnce,

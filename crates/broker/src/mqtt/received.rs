@@ -21,6 +21,10 @@ impl Received {
         self.ids.get(&packet_id).copied()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
     /// True where the id was known.
     pub(crate) fn remove(&mut self, packet_id: u16) -> bool {
         self.ids.remove(&packet_id).is_some()

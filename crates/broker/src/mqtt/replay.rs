@@ -5,12 +5,11 @@
 //! live, because the subscription was entered before [MQTT-3.3.1-6], [MQTT-3.3.1-8].
 
 use super::qos;
-use crate::content::Content;
 use crate::fan_out::Copy;
 use crate::retained::Scan;
 use crate::shard::Shard;
 use crate::time::Now;
-use message::{Message, MessageId, QoS};
+use message::{Message, QoS};
 use mqtt_codec::SubOptions;
 use std::sync::Arc;
 
@@ -124,22 +123,10 @@ impl Shard {
         if message.expired(now.ms) || own || !self.may_read(slot, &message.topic) {
             return;
         }
-        let mut props = std::mem::take(&mut self.props_scratch);
-        crate::props::forward(message, &mut props);
-        let layouts = std::mem::take(&mut self.layouts);
-        let mut content = Content::of(message, props.as_props().raw(), layouts);
-        let copy = Copy {
-            qos: QoS::min(message.qos, qos::neutral(replay.options.qos)),
-            retain: true,
-            ids: replay.id.as_slice(),
-            mark: 0,
-            id: MessageId(0),
-            ordinal: 0,
-            held: None,
-        };
-        self.deliver(slot, &mut content, &copy, now);
-        self.layouts = content.layouts;
-        self.layouts.reset();
-        self.props_scratch = props;
+        let qos = QoS::min(message.qos, qos::neutral(replay.options.qos));
+        let copy = Copy::unrecorded(qos, true, replay.id.as_slice(), 0);
+        self.with_content(message, |shard, content| {
+            shard.deliver(slot, content, &copy, now);
+        });
     }
 }

@@ -74,6 +74,9 @@ impl Shard {
         };
         let max = conn.max_packet();
         let fits = encode_within(conn.outbox.tail(&mut self.pool), packet, version, max);
+        if fits {
+            self.stats.packet_sent(packet.packet_type().first_byte());
+        }
         self.mark_dirty(id);
         fits
     }

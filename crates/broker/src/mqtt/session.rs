@@ -42,6 +42,10 @@ pub(crate) struct Session {
     pub replays: Vec<Replay>,
     /// It is in the shard's list of sessions with replays to be stepped.
     pub replaying: bool,
+    /// When it began (Unix time).
+    pub created_unix_ms: u64,
+    /// Since when it has the connection that it has, or none (Unix time).
+    pub since_unix_ms: u64,
 }
 
 impl Session {
@@ -97,6 +101,15 @@ impl Sessions {
 
     pub(crate) fn of_queue(&self, queue: QueueId) -> Option<u32> {
         self.by_queue.get(&queue).copied()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// No slot from this one on is taken.
+    pub(crate) fn slots(&self) -> u32 {
+        self.slots.capacity() as u32
     }
 
     /// All sessions, in slot order.

@@ -17,7 +17,8 @@ impl Shard {
     /// The connection no longer speaks for its session. The caller sees to the will and the end.
     /// Returns the session's slot.
     pub(super) fn detach(&mut self, id: ConnId, why: &str, now: Now) -> Option<u32> {
-        let slot = self.conns.get(id)?.online()?.session;
+        let online = self.conns.get(id)?.online()?;
+        let (slot, version) = (online.session, online.version);
         let session = self.sessions.get_mut(slot)?;
         if session.conn != Some(id) {
             return None;
@@ -25,9 +26,11 @@ impl Shard {
         let was_ready = session.ready;
         session.conn = None;
         session.ready = false;
+        session.since_unix_ms = now.unix_ms;
         let (durable, expiry_s) = (session.durable, session.expiry_s);
         let held: (Vec<Queued>, u64) = session.backlog.take_where(|q| q.held.is_some());
-        self.release_charge(held.1);
+        self.gauges.unqueued(held.0.len(), held.1);
+        self.gauges.connections[version as usize] -= 1;
         self.shared.loads[usize::from(self.id)].fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
         self.note(id, What::Disconnected { why: why.into() });
         if was_ready {
@@ -72,7 +75,7 @@ impl Shard {
     }
 
     /// Ends a session that has no connection: will, subscriptions, queue and records go.
-    pub(super) fn end_session(&mut self, slot: u32, now: Now) {
+    pub(crate) fn end_session(&mut self, slot: u32, now: Now) {
         self.send_will(slot, now);
         self.unsubscribe_all(slot);
         let Some(mut session) = self.sessions.remove(slot) else {
@@ -86,11 +89,12 @@ impl Shard {
             .sessions
             .fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
         self.classes.leave(session.class);
+        self.gauges.in_flight -= session.inflight.len() as u64;
         for (_, entry) in session.inflight.drain() {
             self.abandon(session.queue, entry);
         }
         let (waiting, charge) = session.backlog.take_where(|_| true);
-        self.release_charge(charge);
+        self.gauges.unqueued(waiting.len(), charge);
         for item in waiting {
             self.drop_queued(session.queue, item, Drop::SessionEnded);
         }
@@ -141,6 +145,7 @@ impl Shard {
         match timer {
             Timer::Session(_) if session.conn.is_none() => {
                 session.ends_at = 0;
+                self.stats.sessions_expired += 1;
                 self.end_session(slot, now);
             }
             Timer::Will(_) => {

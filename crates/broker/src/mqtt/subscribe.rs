@@ -179,6 +179,9 @@ impl Shard {
         let is_new = !session.subscriptions.contains(wanted.filter);
         let seq = session.subscriptions.put(wanted.filter, options, wanted.id);
         let (queue, durable) = (session.queue, session.durable);
+        if is_new {
+            self.gauges.subscribed(wanted.shared.is_some());
+        }
         if durable {
             let row = Row::Subscription {
                 queue,
@@ -286,6 +289,7 @@ impl Shard {
         let member = Member {
             queue: session.queue,
             shard: self.id,
+            identity: session.identity.clone(),
             durable: session.durable,
             online: session.live().is_some(),
             qos: qos::neutral(options.qos),

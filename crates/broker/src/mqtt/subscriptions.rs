@@ -88,6 +88,15 @@ impl Subscriptions {
         self.list.len()
     }
 
+    /// Those behind this filter, or all, in order of their filters.
+    pub(crate) fn behind(&self, filter: Option<&str>) -> &[Subscription] {
+        let first = filter.map_or(0, |filter| match self.find(filter) {
+            Ok(at) => at + 1,
+            Err(at) => at,
+        });
+        self.list.get(first..).unwrap_or_default()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Subscription> {
         self.list.iter()
     }

@@ -36,6 +36,7 @@ impl Shard {
                 ReasonCode::SessionTakenOver,
                 "another connection uses this client id",
             );
+            self.stats.taken_over += 1;
             self.detach(old, "taken over by another connection", now);
             self.start_closing(old);
             self.will_at_takeover(slot, resume, now);

@@ -70,7 +70,9 @@ impl Shard {
         if durable {
             self.store(Record::Delete(RowKey::Subscription(queue, filter.into())));
         }
-        if let Ok(Some(shared)) = SharedFilter::parse(filter) {
+        let shared = SharedFilter::parse(filter).ok().flatten();
+        self.gauges.unsubscribed(shared.is_some());
+        if let Some(shared) = shared {
             let left = self
                 .shared
                 .write_table(|table| table.leave(shared.group, shared.filter, queue));

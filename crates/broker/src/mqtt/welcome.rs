@@ -45,7 +45,7 @@ impl Shard {
             connecting.expiry_s,
             self.settings.limits.max_session_expiry_s,
         );
-        let slot = known.unwrap_or_else(|| self.new_session(identity, expiry_s > 0));
+        let slot = known.unwrap_or_else(|| self.new_session(identity, expiry_s > 0, now));
         let mut connecting = connecting;
         let will = connecting.will.take();
         let Some(session) = self.sessions.get_mut(slot) else {
@@ -55,6 +55,7 @@ impl Shard {
         session.durable |= expiry_s > 0;
         session.conn = Some(id);
         session.ready = false;
+        session.since_unix_ms = now.unix_ms;
         if session.durable {
             let row = session_row(session, None);
             self.store(Record::Put(row));
@@ -91,7 +92,8 @@ impl Shard {
         self.last_session_end > emitted
     }
 
-    fn new_session(&mut self, identity: Identity, durable: bool) -> u32 {
+    fn new_session(&mut self, identity: Identity, durable: bool, now: Now) -> u32 {
+        self.stats.sessions_created += 1;
         self.shared.sessions.fetch_add(1, Ordering::Relaxed);
         let class = self.classes.enter(&self.settings.policy, &identity);
         self.sessions.insert(Session {
@@ -111,6 +113,8 @@ impl Shard {
             will_at: 0,
             replays: Vec::new(),
             replaying: false,
+            created_unix_ms: now.unix_ms,
+            since_unix_ms: now.unix_ms,
         })
     }
 
@@ -140,6 +144,8 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
+        self.gauges.connections[connecting.version as usize] += 1;
+        conn.version = Some(connecting.version);
         conn.state = State::Online(Online {
             session,
             version: connecting.version,
@@ -148,6 +154,7 @@ impl Shard {
             alias_maximum,
             unacknowledged: 0,
             problem_information: connecting.problem_information,
+            clean_start: connecting.clean,
             opening: Some(Box::new(Opening {
                 connecting,
                 session_present,
@@ -215,7 +222,8 @@ impl Shard {
         let releases = session.inflight.in_phase(Phase::Released);
         let resumed = opening.session_present;
         self.note(id, What::Connected { resumed });
-        self.stats.connected += 1;
+        self.stats.speakers(version).connected += 1;
+        self.stats.sessions_resumed += u64::from(resumed);
         self.announce_presence(slot, true);
         for packet_id in releases {
             self.send_ack(id, AckKind::Pubrel, packet_id, ReasonCode::Success, "");

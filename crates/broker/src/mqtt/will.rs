@@ -128,6 +128,7 @@ impl Shard {
             retain: will.retain,
             expires_at: will.expiry_s.map(|s| now.after_s(s)),
             origin: queue,
+            transient: false,
         };
         self.publish(&publisher, &source, None, now);
         self.props_scratch = props;

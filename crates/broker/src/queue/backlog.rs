@@ -91,6 +91,15 @@ impl Backlog {
         (taken, charge)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.line.len()
+    }
+
+    /// What all that waits is charged with.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.line.is_empty()
     }

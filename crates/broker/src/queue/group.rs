@@ -4,6 +4,10 @@
 //! are there to take a message is read from the routing table, never guessed here. A member holds at
 //! most `window` messages at a time, so that what it cannot take yet stays here for the others.
 //!
+//! Rights are asked for, not known: a message is only handed to a member that may read it. One that
+//! only members who are away may read is put aside until the members change, so that it does not
+//! hold up what others may read; one that no member may read is given up.
+//!
 //! Invariant: a returned message goes back to its place by arrival number.
 
 use message::{Message, MessageId, QueueId, ShardId};
@@ -11,6 +15,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::routing::Member;
+
+/// Messages in front that are looked at for one that a free member may read, while those that may
+/// read the first are at their window.
+const LOOK_AHEAD: usize = 64;
 
 /// A message of the group that no member holds.
 #[derive(Clone, Debug)]
@@ -29,11 +37,21 @@ pub(crate) struct Handout {
     pub item: GroupItem,
 }
 
+/// What becomes of a message that leaves the line.
+pub(crate) enum Step {
+    HandOut(Handout),
+    /// No member may read it.
+    Refused(GroupItem),
+}
+
 pub(crate) struct Group {
     members: Arc<[Member]>,
     /// Messages that each member holds, in the order of `members`.
     held: Vec<u32>,
     line: VecDeque<GroupItem>,
+    /// Those of the line that only members who are away may read.
+    aside: Vec<GroupItem>,
+    /// Of the line and of what is aside.
     bytes: u64,
     arrivals: u64,
     next: usize,
@@ -46,13 +64,14 @@ impl Group {
             members,
             held,
             line: VecDeque::new(),
+            aside: Vec::new(),
             bytes: 0,
             arrivals: 0,
             next: 0,
         }
     }
 
-    /// The members have changed; counts of those who stay are kept.
+    /// The members, or their rights, have changed; counts of those who stay are kept.
     pub(crate) fn set_members(&mut self, members: Arc<[Member]>) {
         let held = members
             .iter()
@@ -63,6 +82,10 @@ impl Group {
             .collect();
         self.members = members;
         self.held = held;
+        if !self.aside.is_empty() {
+            self.line.extend(self.aside.drain(..));
+            self.line.make_contiguous().sort_by_key(|i| i.arrival);
+        }
     }
 
     /// A new message. Gives it back where the limits are met.
@@ -81,7 +104,8 @@ impl Group {
             ordinal,
         };
         let charge = item.message.charge();
-        if self.line.len() >= max.0 || self.bytes.saturating_add(charge) > max.1 {
+        if self.line.len() + self.aside.len() >= max.0 || self.bytes.saturating_add(charge) > max.1
+        {
             return Err(item);
         }
         self.bytes += charge;
@@ -107,35 +131,175 @@ impl Group {
         }
     }
 
-    /// The next message and who gets it, round robin among members that are there and hold fewer
-    /// than `window`. With the charge that it no longer has here.
-    pub(crate) fn hand_out(&mut self, window: u32) -> Option<(Handout, u64)> {
-        if self.line.is_empty() {
-            return None;
+    /// The next message to leave the line, with the charge that it no longer has here. It goes to a
+    /// member that is there, holds fewer than `window` and `may_read` its topic, round robin.
+    pub(crate) fn step(
+        &mut self,
+        window: u32,
+        may_read: impl Fn(&Member, &str) -> bool,
+    ) -> Option<(Step, u64)> {
+        self.turn_of(window, |_| true)?;
+        let mut at = 0;
+        while at < LOOK_AHEAD {
+            let topic = &self.line.get(at)?.message.topic;
+            if let Some(reader) = self.turn_of(window, |m| may_read(m, topic)) {
+                let (item, charge) = self.take(at)?;
+                return Some((Step::HandOut(self.give(reader, item)?), charge));
+            }
+            let mut readers = self.members.iter().filter(|m| may_read(m, topic));
+            let known = readers.next();
+            if known.is_none() {
+                let (item, charge) = self.take(at)?;
+                return Some((Step::Refused(item), charge));
+            }
+            if known.into_iter().chain(readers).any(|m| m.online) {
+                at += 1;
+            } else {
+                self.aside.push(self.line.remove(at)?);
+            }
         }
-        let n = self.members.len();
-        let at = (0..n).map(|i| (self.next + i) % n).find(|&i| {
-            self.members.get(i).is_some_and(|m| m.online)
-                && self.held.get(i).is_some_and(|h| *h < window)
-        })?;
-        self.next = (at + 1) % n;
-        let member = self.members.get(at)?;
-        *self.held.get_mut(at)? += 1;
-        let item = self.line.pop_front()?;
-        let charge = item.message.charge();
-        self.bytes -= charge;
-        Some((
-            Handout {
-                member: member.queue,
-                shard: member.shard,
-                item,
-            },
-            charge,
-        ))
+        None
     }
 
+    /// Whose turn it is, of those that can take a message and are `wanted`.
+    fn turn_of(&self, window: u32, wanted: impl Fn(&Member) -> bool) -> Option<usize> {
+        let n = self.members.len();
+        (0..n).map(|i| (self.next + i) % n).find(|&i| {
+            self.held.get(i).is_some_and(|held| *held < window)
+                && self.members.get(i).is_some_and(|m| m.online && wanted(m))
+        })
+    }
+
+    fn take(&mut self, at: usize) -> Option<(GroupItem, u64)> {
+        let item = self.line.remove(at)?;
+        let charge = item.message.charge();
+        self.bytes -= charge;
+        Some((item, charge))
+    }
+
+    fn give(&mut self, to: usize, item: GroupItem) -> Option<Handout> {
+        self.next = (to + 1) % self.members.len();
+        *self.held.get_mut(to)? += 1;
+        let member = self.members.get(to)?;
+        Some(Handout {
+            member: member.queue,
+            shard: member.shard,
+            item,
+        })
+    }
     /// The group ends: what nobody will get, and its charge.
     pub(crate) fn end(self) -> (VecDeque<GroupItem>, u64) {
-        (self.line, self.bytes)
+        let mut waiting = self.line;
+        waiting.extend(self.aside);
+        (waiting, self.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Identity;
+    use message::QoS;
+
+    const NO_LIMIT: (usize, u64) = (usize::MAX, u64::MAX);
+
+    fn member(queue: u64, online: bool) -> Member {
+        Member {
+            queue: QueueId(queue),
+            shard: 0,
+            identity: Identity {
+                user: None,
+                client_id: queue.to_string().into(),
+            },
+            durable: true,
+            online,
+            qos: QoS::AtLeastOnce,
+            keep_retain: false,
+            id: None,
+        }
+    }
+
+    fn group(topics: &[&str], members: &[Member]) -> Group {
+        let mut group = Group::new(members.into());
+        for topic in topics {
+            let message = Message {
+                topic: (*topic).into(),
+                ..Message::default()
+            };
+            let pushed = group.push(Arc::new(message), MessageId(0), 0, NO_LIMIT);
+            assert!(pushed.is_ok());
+        }
+        group
+    }
+
+    /// Each may read the topics that hold the number of its queue.
+    fn named(member: &Member, topic: &str) -> bool {
+        topic.contains(&*member.identity.client_id)
+    }
+
+    /// All that leaves: topic and member, 0 where it was given up.
+    fn drain(group: &mut Group, window: u32) -> Vec<(String, u64)> {
+        let mut left = Vec::new();
+        while let Some((step, _)) = group.step(window, named) {
+            let (item, to) = match step {
+                Step::HandOut(h) => (h.item, h.member.0),
+                Step::Refused(item) => (item, 0),
+            };
+            left.push((item.message.topic.to_string(), to));
+        }
+        left
+    }
+
+    fn to(pairs: &[(&str, u64)]) -> Vec<(String, u64)> {
+        pairs.iter().map(|(t, m)| ((*t).into(), *m)).collect()
+    }
+
+    #[test]
+    fn members_take_turns_with_what_they_may_read() {
+        let mut group = group(
+            &["1", "12", "12", "2", "3"],
+            &[member(1, true), member(2, true)],
+        );
+        let left = to(&[("1", 1), ("12", 2), ("12", 1), ("2", 2), ("3", 0)]);
+        assert_eq!(drain(&mut group, 10), left);
+        assert_eq!(group.bytes, 0);
+    }
+
+    #[test]
+    fn what_waits_for_an_absent_reader_holds_up_nothing() {
+        let mut topics = vec!["1"; LOOK_AHEAD + 1];
+        topics.push("2");
+        let mut group = group(&topics, &[member(1, false), member(2, true)]);
+        assert_eq!(drain(&mut group, 1), to(&[("2", 2)]));
+        // It counts all the same, and keeps its place.
+        let message = || {
+            Arc::new(Message {
+                topic: "1/last".into(),
+                ..Message::default()
+            })
+        };
+        let full = (LOOK_AHEAD + 1, u64::MAX);
+        assert!(group.push(message(), MessageId(0), 0, full).is_err());
+        assert!(group.push(message(), MessageId(0), 0, NO_LIMIT).is_ok());
+        group.set_members([member(1, true), member(2, true)].into());
+        let left = drain(&mut group, u32::MAX);
+        assert_eq!(left.len(), LOOK_AHEAD + 2);
+        assert_eq!(left.last(), to(&[("1/last", 1)]).last());
+        assert_eq!(group.bytes, 0);
+    }
+
+    #[test]
+    fn what_waits_for_a_busy_reader_lets_others_pass() {
+        let mut group = group(&["1", "1", "1", "2"], &[member(1, true), member(2, true)]);
+        assert_eq!(drain(&mut group, 1), to(&[("1", 1), ("2", 2)]));
+        group.released(QueueId(1));
+        assert_eq!(drain(&mut group, 1), to(&[("1", 1)]));
+    }
+
+    #[test]
+    fn what_is_aside_ends_with_the_group() {
+        let mut group = group(&["1", "2"], &[member(1, false), member(2, true)]);
+        assert_eq!(drain(&mut group, 1), to(&[("2", 2)]));
+        assert_eq!(group.end().0.len(), 1);
     }
 }

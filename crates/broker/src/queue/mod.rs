@@ -6,4 +6,4 @@ mod backlog;
 mod group;
 
 pub(crate) use backlog::{Backlog, Held, Queued};
-pub(crate) use group::{Group, GroupItem, Handout};
+pub(crate) use group::{Group, GroupItem, Handout, Step};

@@ -4,6 +4,7 @@
 //! queue of its own, where messages wait for a member. Invariants: members are in order of queue, none
 //! twice; a group has at least one.
 
+use crate::auth::Identity;
 use message::{QoS, QueueId, ShardId};
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ use std::sync::Arc;
 pub(crate) struct Member {
     pub queue: QueueId,
     pub shard: ShardId,
+    /// What it may read is asked in its name. A session never changes its identity.
+    pub identity: Identity,
     /// Its own queue outlives its connection.
     pub durable: bool,
     pub online: bool,

@@ -22,7 +22,7 @@ pub(crate) use cache::{RouteCache, Slot};
 pub(crate) use group::{GroupDestination, Member};
 pub(crate) use interest::InterestVersions;
 pub(crate) use local::LocalTable;
-pub(crate) use subscriber::{Destination, Subscription};
+pub(crate) use subscriber::{Destination, Folded, Subscription};
 pub(crate) use table::{Matched, RoutingTable};
 
 #[cfg(test)]

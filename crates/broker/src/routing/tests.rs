@@ -4,6 +4,7 @@ use super::list::List;
 use super::local::Replaced;
 use super::subscriber::{Folded, Ids, fold};
 use super::*;
+use crate::auth::Identity;
 use message::{QoS, QueueId, pattern};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -182,12 +183,20 @@ enum Step {
     Online(&'static str, u64, bool),
 }
 
+fn anybody() -> Identity {
+    Identity {
+        user: None,
+        client_id: "a".into(),
+    }
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let group = proptest::sample::select(&["g", "h"][..]);
     let member =
         (1..5u64, any::<bool>(), any::<bool>()).prop_map(|(queue, durable, online)| Member {
             queue: QueueId(queue),
             shard: 1,
+            identity: anybody(),
             durable,
             online,
             qos: QoS::AtLeastOnce,
@@ -344,6 +353,7 @@ fn a_groups_home_follows_from_its_name_and_filter() {
     let member = Member {
         queue: QueueId(1),
         shard: 0,
+        identity: anybody(),
         durable: false,
         online: true,
         qos: QoS::AtMostOnce,

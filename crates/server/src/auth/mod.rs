@@ -5,9 +5,11 @@
 //! may then do is never decided here, only by [`broker::auth::authorize`].
 
 mod anonymous;
+mod by_certificate;
 mod password_file;
 
 pub use anonymous::Anonymous;
+pub use by_certificate::ByCertificate;
 pub use password_file::{PasswordFile, PasswordFileError, check_user_name, hash_password};
 
 use broker::auth::{AuthOutcome, AuthRequest};

@@ -6,6 +6,7 @@
 
 use super::listener::Listener;
 use super::rule::{Given, Kind, Rule, Setting};
+use super::transport::{CLIENT_AUTHS, IDENTITY_SOURCES, TLS_VERSIONS};
 use super::value::Value;
 use super::values::{DURABILITIES, LOG_FORMATS, LOG_LEVELS, Values};
 
@@ -126,6 +127,9 @@ pub(super) const KEYS: &[Key<Values>] = keys!(Values {
     "limits.max_connections_per_ip" => server_limits.max_connections_per_ip: COUNT;
     /// Connections of one address that have not authenticated yet; loopback is not counted.
     "limits.max_unauthenticated_per_ip" => server_limits.max_unauthenticated_per_ip: COUNT;
+    /// From a connection's first moment to the end of what comes before MQTT and WebSocket: the
+    /// PROXY protocol's header and the TLS handshake together.
+    "limits.tls_handshake_timeout_ms" => server_limits.tls_handshake_timeout_ms: Rule::limit(Kind::Millis).from(100);
     /// Failed logins of one address in a minute; after them its connections are refused until the
     /// minute is over.
     "limits.failed_logins_per_minute" => server_limits.failed_logins_per_minute: COUNT;
@@ -168,7 +172,8 @@ pub(super) const KEYS: &[Key<Values>] = keys!(Values {
 
 /// The keys of a `[[listener]]`; each but `url` may also be an option in the URL's query.
 pub(super) const LISTENER_KEYS: &[Key<Listener>] = keys!(Listener {
-    /// Where to listen: `mqtt://HOST:PORT` or `ws://HOST:PORT/PATH`. Port 0 picks a free one;
+    /// Where to listen: `mqtt://HOST:PORT`, `ws://HOST:PORT/PATH`, the same with TLS as `mqtts` and
+    /// `wss`, or `unix:/PATH` for MQTT on a socket in the file system. Port 0 picks a free one;
     /// `0.0.0.0` is every address of the machine. Needs a restart.
     "url" => url: TEXT.default_text("see above");
     /// Let clients without a user name in, on a listener that other machines reach or although
@@ -179,9 +184,30 @@ pub(super) const LISTENER_KEYS: &[Key<Listener>] = keys!(Listener {
     "origins" => origins: Rule::of(Kind::List);
     /// Connections of this listener. Needs a restart.
     "max_connections" => max_connections: COUNT;
+    /// `mqtts` and `wss`: the certificate to show and those between it and its authority, as PEM,
+    /// its own first. A reload reads this file again, as it does those of the next four keys; other
+    /// paths need a restart.
+    "cert" => tls.cert: PATH;
+    /// Its private key, as PEM (PKCS#8, PKCS#1 or SEC1), readable by the broker alone.
+    "key" => tls.key: PATH;
+    /// The authorities whose certificates clients show, as PEM. Empty: none is asked for.
+    "client_ca" => tls.client_ca: PATH;
+    /// With `client_ca`: whether a client needs a certificate. Needs a restart.
+    "client_auth" => tls.client_auth: Rule::of(Kind::Choice(CLIENT_AUTHS)).default_text("`\"required\"`");
+    /// With `client_ca`: lists of revoked certificates, as PEM. With any, each authority needs one
+    /// that is in force.
+    "crl" => tls.crl: Rule::of(Kind::Paths);
+    /// The oldest TLS that is spoken. Needs a restart.
+    "tls_min_version" => tls.min_version: Rule::of(Kind::Choice(TLS_VERSIONS));
+    /// `cn`: the common name of a client's certificate is its user name, and no password is asked.
+    /// Needs a restart.
+    "identity_from_certificate" => identity: Rule::of(Kind::Choice(IDENTITY_SOURCES));
+    /// Addresses and networks of proxies, such as `10.0.0.0/8`, that begin each connection with a
+    /// PROXY protocol header, version 1 or 2. Needs a restart.
+    "proxy_protocol" => proxy_protocol: Rule::of(Kind::List);
+    /// `unix`: the permissions of the socket. Needs a restart.
+    "mode" => mode: TEXT;
 });
 
 /// Sections and keys that the design has and this build does not speak yet.
 pub(super) const LATER: &[&str] = &["acl", "rule", "schema", "metrics"];
-/// The same, of a `[[listener]]`.
-pub(super) const LISTENER_LATER: &[&str] = &["tls", "proxy_protocol", "cert", "key", "client_ca"];

@@ -4,7 +4,7 @@
 //! and remembers where each value comes from.
 
 use super::error::{Origin, Problem};
-use super::keys::{KEYS, Key, LATER, LISTENER_KEYS, LISTENER_LATER};
+use super::keys::{KEYS, Key, LATER, LISTENER_KEYS};
 use super::listener::{DEFAULT_URLS, Listener};
 use super::rule::Given;
 use super::value::{Node, Value, parse_file, parse_word};
@@ -276,6 +276,10 @@ impl Layers {
         for (name, node) in entries.iter().filter(|(name, _)| name != "url") {
             self.listener_key(&mut entry, name, node, source);
         }
+        for (key, what) in entry.listener.contradictions() {
+            let origin = entry.origins.get(key).unwrap_or(&entry.origin).clone();
+            self.problem(origin, &format!("listener.{key}"), what);
+        }
         self.listeners.push(entry);
     }
 
@@ -299,14 +303,8 @@ impl Layers {
     }
 
     fn unknown_option(&mut self, name: &str, origin: Origin) {
-        let what = if LISTENER_LATER.contains(&name) {
-            "is not in this build".to_owned()
-        } else {
-            format!(
-                "unknown key{}",
-                suggestion(name, LISTENER_KEYS.iter().map(|k| k.name))
-            )
-        };
+        let hint = suggestion(name, LISTENER_KEYS.iter().map(|k| k.name));
+        let what = format!("unknown key{hint}");
         self.problem(origin, &format!("listener.{name}"), what);
     }
 }

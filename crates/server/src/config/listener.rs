@@ -3,6 +3,7 @@
 //! Owned by the configuration; the server binds them in order, and a connection's
 //! [`listener`](broker::auth::Peer) is the index here. Nothing here opens a socket.
 
+use super::transport::{IdentitySource, Mode, Network, TlsKeys};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
 /// What is spoken on a listener.
@@ -10,22 +11,45 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 pub enum Scheme {
     /// MQTT over TCP.
     Mqtt,
+    /// MQTT over TLS.
+    Mqtts,
     /// MQTT over WebSocket.
     Ws,
+    /// MQTT over WebSocket over TLS.
+    Wss,
+    /// MQTT over a socket in the file system.
+    Unix,
 }
+
+/// What `--listen` and `url` may begin with.
+const SPOKEN: &str = "mqtt, mqtts, ws, wss and unix";
 
 impl Scheme {
     pub fn as_str(self) -> &'static str {
         match self {
             Scheme::Mqtt => "mqtt",
+            Scheme::Mqtts => "mqtts",
             Scheme::Ws => "ws",
+            Scheme::Wss => "wss",
+            Scheme::Unix => "unix",
         }
+    }
+
+    pub fn is_secure(self) -> bool {
+        matches!(self, Scheme::Mqtts | Scheme::Wss)
+    }
+
+    pub fn is_websocket(self) -> bool {
+        matches!(self, Scheme::Ws | Scheme::Wss)
     }
 
     fn default_port(self) -> u16 {
         match self {
             Scheme::Mqtt => 1883,
+            Scheme::Mqtts => 8883,
             Scheme::Ws => 8083,
+            Scheme::Wss => 8084,
+            Scheme::Unix => 0,
         }
     }
 }
@@ -36,13 +60,19 @@ pub struct Listener {
     /// As written, its query taken off.
     pub url: String,
     pub scheme: Scheme,
-    /// The address to bind; port 0 picks a free one.
+    /// The address to bind; port 0 picks a free one. Without meaning for a Unix socket.
     pub address: SocketAddr,
-    /// The path that WebSocket clients ask for; empty for MQTT over TCP.
+    /// The path that WebSocket clients ask for, or that of the Unix socket; else empty.
     pub path: String,
     pub insecure_anonymous: bool,
     pub origins: Vec<String>,
     pub max_connections: usize,
+    pub tls: TlsKeys,
+    pub identity: Option<IdentitySource>,
+    /// Where proxies are that say for whom they speak.
+    pub proxy_protocol: Vec<Network>,
+    /// Of the Unix socket.
+    pub mode: Mode,
 }
 
 impl Default for Listener {
@@ -55,6 +85,10 @@ impl Default for Listener {
             insecure_anonymous: false,
             origins: Vec::new(),
             max_connections: usize::MAX,
+            tls: TlsKeys::default(),
+            identity: None,
+            proxy_protocol: Vec::new(),
+            mode: Mode::default(),
         }
     }
 }
@@ -63,7 +97,10 @@ impl Default for Listener {
 pub(super) const DEFAULT_URLS: &[&str] = &["mqtt://127.0.0.1:1883", "ws://127.0.0.1:8083/mqtt"];
 
 /// Schemes of the design that this build does not speak.
-const LATER: &[&str] = &["mqtts", "wss", "amqp", "amqps", "http", "https", "unix"];
+const LATER: &[&str] = &["amqp", "amqps", "http", "https"];
+
+/// The longest path that a socket can have, by the size of its address.
+const MAX_SOCKET_PATH: usize = 107;
 
 impl Listener {
     /// True where only this machine can connect.
@@ -71,7 +108,7 @@ impl Listener {
         self.address.ip().to_canonical().is_loopback()
     }
 
-    /// The URL with the port that was really bound.
+    /// The URL with the address that was really bound.
     pub fn bound_url(&self, bound: SocketAddr) -> String {
         format!("{}://{}{}", self.scheme.as_str(), bound, self.path)
     }
@@ -83,6 +120,11 @@ impl Listener {
             None => (self.url.clone(), String::new()),
         };
         let rest = self.take_scheme(&url)?;
+        if self.scheme == Scheme::Unix {
+            self.path = socket_path(rest)?;
+            self.url = format!("unix:{}", self.path);
+            return Ok(options(&query));
+        }
         let (authority, path) = match rest.find('/') {
             Some(at) => rest.split_at(at),
             None => (rest, ""),
@@ -91,37 +133,37 @@ impl Listener {
             return Err(format!("a listener has no user or password: {url}"));
         }
         self.path = match (self.scheme, path) {
-            (Scheme::Mqtt, "" | "/") => String::new(),
-            (Scheme::Mqtt, _) => return Err(format!("mqtt:// listeners have no path: {url}")),
-            (Scheme::Ws, "") => "/mqtt".into(),
-            (Scheme::Ws, path) => path.to_owned(),
+            (scheme, "") if scheme.is_websocket() => "/mqtt".into(),
+            (scheme, path) if scheme.is_websocket() => path.to_owned(),
+            (_, "" | "/") => String::new(),
+            (scheme, _) => {
+                let scheme = scheme.as_str();
+                return Err(format!("{scheme}:// listeners have no path: {url}"));
+            }
         };
         self.address = self.address_of(authority)?;
         self.url = url;
-        Ok(query
-            .split('&')
-            .filter(|option| !option.is_empty())
-            .map(|option| option.split_once('=').unwrap_or((option, "true")))
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .collect())
+        Ok(options(&query))
     }
 
     fn take_scheme<'a>(&mut self, url: &'a str) -> Result<&'a str, String> {
         let scheme = url.split(':').next().unwrap_or_default();
         if LATER.contains(&scheme) {
-            return Err(format!(
-                "{scheme} is not in this build; it serves mqtt and ws"
-            ));
+            return Err(format!("{scheme} is not in this build; it serves {SPOKEN}"));
+        }
+        if let Some(path) = url.strip_prefix("unix:") {
+            self.scheme = Scheme::Unix;
+            return Ok(path);
         }
         let Some((scheme, rest)) = url.split_once("://") else {
             return Err(format!("{url:?} is no URL such as mqtt://127.0.0.1:1883"));
         };
-        self.scheme = match scheme {
-            "mqtt" => Scheme::Mqtt,
-            "ws" => Scheme::Ws,
-            other => {
+        let known = [Scheme::Mqtt, Scheme::Mqtts, Scheme::Ws, Scheme::Wss];
+        self.scheme = match known.into_iter().find(|s| s.as_str() == scheme) {
+            Some(scheme) => scheme,
+            None => {
                 return Err(format!(
-                    "unknown scheme {other:?}; this build serves mqtt and ws"
+                    "unknown scheme {scheme:?}; this build serves {SPOKEN}"
                 ));
             }
         };
@@ -157,6 +199,34 @@ impl Listener {
     }
 }
 
+/// The options of a query.
+fn options(query: &str) -> Vec<(String, String)> {
+    query
+        .split('&')
+        .filter(|option| !option.is_empty())
+        .map(|option| option.split_once('=').unwrap_or((option, "true")))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// The path in `unix:/path` or `unix:///path`.
+fn socket_path(rest: &str) -> Result<String, String> {
+    let path = match rest.strip_prefix("//") {
+        Some(path) if path.starts_with('/') => path,
+        _ => rest,
+    };
+    if !path.starts_with('/') || path.starts_with("//") || path.ends_with('/') {
+        let what = "needs the whole path of a socket, such as unix:/run/waypost/mqtt.sock";
+        return Err(format!("unix:{rest} {what}"));
+    }
+    if path.len() > MAX_SOCKET_PATH || path.contains('\0') {
+        return Err(format!(
+            "the path of a socket has at most {MAX_SOCKET_PATH} bytes, none of them 0: {path:?}"
+        ));
+    }
+    Ok(path.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +251,8 @@ mod tests {
             ("ws://127.0.0.1", "127.0.0.1:8083", "/mqtt"),
             ("ws://127.0.0.1:80/", "127.0.0.1:80", "/"),
             ("mqtt://localhost:1", "127.0.0.1:1", ""),
+            ("mqtts://127.0.0.1", "127.0.0.1:8883", ""),
+            ("wss://127.0.0.1", "127.0.0.1:8084", "/mqtt"),
         ] {
             let (listener, _) = resolve(url).unwrap();
             assert_eq!(listener.address, address.parse().unwrap(), "{url}");
@@ -198,8 +270,12 @@ mod tests {
     fn offences() {
         for (url, what) in [
             ("127.0.0.1:1883", "no URL"),
-            ("mqtts://127.0.0.1", "not in this build"),
-            ("unix:/run/waypost.sock", "not in this build"),
+            ("amqps://127.0.0.1", "not in this build"),
+            ("unix:waypost.sock", "needs the whole path"),
+            ("unix://run/waypost.sock", "needs the whole path"),
+            ("unix:/run/", "needs the whole path"),
+            ("unix:", "needs the whole path"),
+            ("mqtts://127.0.0.1/x", "no path"),
             ("gopher://x", "unknown scheme"),
             ("mqtt://:1883", "needs a host"),
             ("mqtt://127.0.0.1:70000", "no port"),
@@ -209,6 +285,20 @@ mod tests {
             let error = resolve(url).unwrap_err();
             assert!(error.contains(what), "{url}: {error}");
         }
+    }
+
+    #[test]
+    fn sockets() {
+        for url in ["unix:/run/w.sock?mode=0600", "unix:///run/w.sock?mode=0600"] {
+            let (listener, options) = resolve(url).unwrap();
+            assert_eq!(listener.url, "unix:/run/w.sock");
+            assert_eq!(listener.path, "/run/w.sock");
+            assert_eq!(options, [("mode".into(), "0600".into())]);
+            assert!(listener.is_loopback());
+        }
+        let long = format!("unix:/{}", "x".repeat(MAX_SOCKET_PATH));
+        assert!(resolve(&long).unwrap_err().contains("at most 107 bytes"));
+        assert!(resolve(&long[..long.len() - 1]).is_ok());
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod layers;
 mod listener;
 mod reference;
 mod rule;
+mod transport;
 mod value;
 mod values;
 
@@ -19,10 +20,12 @@ mod tests;
 pub use error::{ConfigError, Origin, Problem};
 pub use listener::{Listener, Scheme};
 pub use reference::{ReferenceRow, reference, reference_rows};
+pub use transport::{ClientAuth, IdentitySource, Mode, Network, TlsKeys, TlsVersion};
 pub use value::Value;
 pub use values::{AuthFiles, Durability, LogFormat, LogLevel, ServerLimits, Values};
 
-use crate::auth::{Anonymous, Authenticator, PasswordFile};
+use crate::auth::{Anonymous, Authenticator, ByCertificate, PasswordFile};
+use crate::tls::{self, Loaded, Terms};
 use broker::auth::{Acl, Policy};
 use broker::{Redirect, Settings};
 use keys::{KEYS, LISTENER_KEYS};
@@ -68,6 +71,8 @@ pub struct Config {
     pub warnings: Vec<String>,
     policy: Policy,
     authenticator: Arc<dyn Authenticator>,
+    /// By listener; `None` where it speaks no TLS.
+    tls: Vec<Option<Arc<Terms>>>,
     sources: Sources,
     entries: Vec<Entry>,
     origins: BTreeMap<&'static str, Origin>,
@@ -130,6 +135,11 @@ impl Config {
     /// Who is let in.
     pub fn authenticator(&self) -> Arc<dyn Authenticator> {
         self.authenticator.clone()
+    }
+
+    /// What TLS agrees to on each listener.
+    pub(crate) fn tls_terms(&self) -> &[Option<Arc<Terms>>] {
+        &self.tls
     }
 
     /// Reads the same sources again. On an error nothing has changed.
@@ -213,30 +223,23 @@ impl Config {
             .map(|e| e.listener.clone())
             .collect();
         let served = running.map_or(&layers.listeners, |r| &r.entries).clone();
+        let (tls, tls_warnings) = read_tls(&mut layers, &served, running);
         check(&mut layers, &served);
         let (Ok(policy), Ok(users), true) = (policy, users, layers.problems.is_empty()) else {
             return Err(ConfigError {
                 problems: layers.problems,
             });
         };
-        let open = served
-            .iter()
-            .map(|e| e.listener.insecure_anonymous)
-            .collect();
-        let warnings = warnings(&layers.values, &listeners, users.is_some());
-        let authenticator: Arc<dyn Authenticator> = match users {
-            Some(users) => Arc::new(users.with_anonymous(open)),
-            None => Arc::new(Anonymous::new(
-                served.iter().map(|e| e.listener.is_loopback()).collect(),
-                open,
-            )),
-        };
+        let mut warnings = warnings(&layers.values, &listeners, users.is_some());
+        warnings.extend(tls_warnings);
+        let authenticator = authenticator(users, &served);
         Ok(Config {
             values: layers.values,
             listeners,
             warnings,
             policy,
             authenticator,
+            tls,
             sources,
             entries: layers.listeners,
             origins: layers.origins,
@@ -289,6 +292,59 @@ fn read_users(layers: &mut Layers) -> Result<Option<PasswordFile>, Failed> {
     }
 }
 
+/// Reads the files of the listeners that are served, and looks at those of listeners to come.
+fn read_tls(
+    layers: &mut Layers,
+    served: &[Entry],
+    running: Option<&Config>,
+) -> (Vec<Option<Arc<Terms>>>, Vec<String>) {
+    let (mut tls, mut warnings) = (Vec::new(), Vec::new());
+    let to_come = layers.listeners.clone();
+    let to_come = to_come.iter().filter(|e| {
+        let known = served.iter().any(|s| s.listener == e.listener);
+        !known
+    });
+    for (n, entry) in served.iter().chain(to_come).enumerate() {
+        let listener = &entry.listener;
+        // What is missing altogether is said where the keys are held against each other.
+        if !listener.scheme.is_secure() || !listener.contradictions().is_empty() {
+            tls.push(None);
+            continue;
+        }
+        let before = running.and_then(|r| r.tls.get(n)?.as_ref());
+        match tls::load(listener, before) {
+            Ok(Loaded { terms, warnings: w }) => {
+                tls.push(Some(terms));
+                warnings.extend(w.into_iter().map(|w| format!("{}: {w}", listener.url)));
+            }
+            Err((key, what)) => {
+                tls.push(None);
+                let origin = entry.origins.get(key).unwrap_or(&entry.origin).clone();
+                layers.problem(origin, &format!("listener.{key}"), what);
+            }
+        }
+    }
+    tls.truncate(served.len());
+    (tls, warnings)
+}
+
+fn authenticator(users: Option<PasswordFile>, served: &[Entry]) -> Arc<dyn Authenticator> {
+    let on = |is: fn(&Listener) -> bool| served.iter().map(|e| is(&e.listener)).collect();
+    let others: Arc<dyn Authenticator> = match users {
+        Some(users) => Arc::new(users.with_anonymous(on(|l| l.insecure_anonymous))),
+        None => Arc::new(Anonymous::new(
+            on(Listener::is_loopback),
+            on(|l| l.insecure_anonymous || l.requires_certificate()),
+        )),
+    };
+    let named: Vec<bool> = on(|l| l.identity.is_some());
+    if !named.contains(&true) {
+        return others;
+    }
+    let required = on(|l| l.identity.is_some() && l.requires_certificate());
+    Arc::new(ByCertificate::new(named, required, others))
+}
+
 /// Looks at what no key alone can say.
 fn check(layers: &mut Layers, served: &[Entry]) {
     if layers.values.server_moved && layers.values.server_reference.is_none() {
@@ -307,14 +363,16 @@ fn check(layers: &mut Layers, served: &[Entry]) {
     }
     for entry in served.iter().chain(&layers.listeners.clone()) {
         let listener = &entry.listener;
-        if listener.is_loopback() || listener.insecure_anonymous {
+        let open = listener.is_loopback() || listener.insecure_anonymous;
+        if open || listener.requires_certificate() {
             continue;
         }
         let what = format!(
             "{} can be reached from other machines, and no authenticator is configured. \
              Add users with `waypost passwd users.txt NAME` and set auth.password_file = \
-             \"users.txt\" (or `--set auth.password_file=users.txt`); to let everybody in, \
-             add ?insecure_anonymous=true to the URL",
+             \"users.txt\" (or `--set auth.password_file=users.txt`), or ask for client \
+             certificates with mqtts:// and client_ca; to let everybody in, add \
+             ?insecure_anonymous=true to the URL",
             listener.url
         );
         let origin = entry.origins.get("url").unwrap_or(&entry.origin).clone();
@@ -344,6 +402,17 @@ fn warnings(values: &Values, listeners: &[Listener], users: bool) -> Vec<String>
     {
         warnings.push(format!(
             "{} lets anybody in who can reach it (insecure_anonymous)",
+            listener.url
+        ));
+    }
+    for listener in listeners
+        .iter()
+        .filter(|l| l.is_loopback() && !l.proxy_protocol.is_empty() && !users)
+        .filter(|l| !l.requires_certificate())
+    {
+        warnings.push(format!(
+            "{} takes connections from a proxy and no authenticator is configured: whoever \
+             reaches the proxy is let in",
             listener.url
         ));
     }

@@ -76,8 +76,8 @@ A key that does not exist is an error that names the nearest one, and so is a va
 range; the message names the file and line, the variable or the option. `waypost config check`
 looks without starting, and `waypost config show` prints every value with its origin.
 
-`SIGHUP` reads everything again. Users, access lists, limits, MQTT settings and the log change
-at once and together; when anything is wrong, the old configuration stays. Keys that say \"Needs a
+`SIGHUP` reads everything again. Users, access lists, certificates, limits, MQTT settings and the log
+change at once and together; when anything is wrong, the old configuration stays. Keys that say \"Needs a
 restart\" keep their value until then, and the log names them.
 ";
 
@@ -118,7 +118,8 @@ fn heading(section: &str) -> String {
              `ws://127.0.0.1:8083/mqtt`. Options may be given as a\nquery: `--listen \
              'mqtt://0.0.0.0:1883?insecure_anonymous=true'`.\n\nA listener that other machines can \
              reach does not start while no authenticator is configured,\nunless it says \
-             `insecure_anonymous`.\n\n```toml\n[[listener]]\nurl = \"mqtt://0.0.0.0:1883\"\n\n\
+             `insecure_anonymous` or asks for client certificates. [Transports](transports.md) explains \
+             the keys of TLS,\nUnix sockets and proxies.\n\n```toml\n[[listener]]\nurl = \"mqtt://0.0.0.0:1883\"\n\n\
              [[listener]]\nurl = \"ws://0.0.0.0:8083/mqtt\"\norigins = \
              [\"https://app.example.org\"]\n\n[auth]\npassword_file = \"users.txt\"\n```"
         }

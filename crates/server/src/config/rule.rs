@@ -20,6 +20,7 @@ pub(super) enum Kind {
     Text,
     Path,
     List,
+    Paths,
     /// One of these words.
     Choice(&'static [&'static str]),
 }
@@ -130,6 +131,7 @@ impl Rule {
             Kind::Text => "a string".to_owned(),
             Kind::Path => "a path".to_owned(),
             Kind::List => "a list of strings".to_owned(),
+            Kind::Paths => "a path or a list of paths".to_owned(),
             Kind::Choice(words) => format!("one of {}", words.join(", ")),
         };
         let or = if self.unlimited {
@@ -150,6 +152,7 @@ impl Rule {
             Kind::Text => "text",
             Kind::Path => "path",
             Kind::List => "list of texts",
+            Kind::Paths => "list of paths",
             Kind::Choice(words) => {
                 return words
                     .iter()

@@ -52,6 +52,7 @@ pub struct ServerLimits {
     /// Not for loopback.
     pub max_unauthenticated_per_ip: usize,
     pub failed_logins_per_minute: u32,
+    pub tls_handshake_timeout_ms: u64,
 }
 
 impl Default for ServerLimits {
@@ -61,6 +62,7 @@ impl Default for ServerLimits {
             max_connections_per_ip: 1_000,
             max_unauthenticated_per_ip: 64,
             failed_logins_per_minute: 10,
+            tls_handshake_timeout_ms: 5_000,
         }
     }
 }

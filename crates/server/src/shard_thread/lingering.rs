@@ -49,7 +49,7 @@ impl Lingering {
             return;
         };
         for _ in 0..MAX_READS {
-            match link.read(scratch) {
+            match link.read_raw(scratch) {
                 Ok(n) if n > 0 => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}

@@ -5,6 +5,7 @@
 //! read buffer for all of them. Never waits but in the poll, and takes no lock but those of inboxes,
 //! the login queue and the admission counts, one at a time.
 
+mod handshakes;
 mod lingering;
 mod output;
 mod reading;
@@ -20,13 +21,14 @@ use crate::wiring::{Event, Wiring};
 use broker::auth::{AuthOutcome, AuthReply, Peer};
 use broker::conn::Handoff;
 use broker::{ConnId, Now, Shard, Turn};
+use handshakes::Handshakes;
 use lingering::Lingering;
 use message::ShardId;
-use mio::net::TcpStream;
-use mio::{Events, Poll, Token};
+use mio::{Events, Poll, Registry, Token};
 use slots::{Slot, Slots, flag};
 use std::collections::VecDeque;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +55,7 @@ pub(crate) struct ShardThread {
     login: Login,
     now: Now,
     slots: Slots,
+    handshakes: Handshakes,
     lingering: Lingering,
     scratch: Box<[u8]>,
     /// Connections that may still be readable: edge-triggered readiness is not told twice.
@@ -74,6 +77,9 @@ pub(crate) struct ShardThread {
     outgoing: Vec<Vec<Letter>>,
     stage: Stage,
 }
+
+/// How a link comes to be waited for under its connection's token: as a new one, or one known already.
+type Enter = fn(&mut Link, &Registry, Token) -> io::Result<()>;
 
 /// How far a shutdown has come.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -101,6 +107,7 @@ impl ShardThread {
             login,
             now: wiring.clock.now(),
             slots: Slots::default(),
+            handshakes: Handshakes::default(),
             lingering: Lingering::default(),
             scratch: vec![0; SCRATCH_BYTES].into(),
             ready: Vec::new(),
@@ -134,6 +141,7 @@ impl ShardThread {
                 self.on_event(event);
             }
             self.read_ready();
+            self.shake_ready();
             self.take_replies();
             self.expire();
             self.end_turns();
@@ -144,13 +152,15 @@ impl ShardThread {
 
     /// How long the poll may wait.
     fn wait(&mut self) -> Option<Duration> {
-        if !self.ready.is_empty() || !self.writable.is_empty() || self.told {
+        let ready = !self.ready.is_empty() || self.handshakes.any_ready();
+        if ready || !self.writable.is_empty() || self.told {
             return Some(Duration::ZERO);
         }
         let closing = self.closing.front().map(|(deadline, _)| *deadline);
         let deadlines = [
             self.shard.next_timeout(),
             closing,
+            self.handshakes.next_deadline(),
             self.lingering.next_deadline(),
         ];
         let wait = match deadlines.into_iter().flatten().min() {
@@ -182,7 +192,7 @@ impl ShardThread {
                     }
                 }
                 Letter::Durable(upto) => self.shard.on_durable(upto, self.now),
-                Letter::Accepted(socket, peer) => self.accept(socket, peer),
+                Letter::Accepted(link, peer) => self.accept(link, peer),
                 Letter::Arrive(arrival) => self.arrive(*arrival),
                 Letter::Auth(reply) => self.replies.push(reply),
                 Letter::Settings(settings, login) => {
@@ -192,6 +202,7 @@ impl ShardThread {
                 Letter::Ping(round) => self.wiring.pulse[usize::from(self.id)].beat(round),
                 Letter::Shutdown => {
                     self.stage = Stage::Draining;
+                    self.end_handshakes();
                     self.shard.on_shutdown(self.now);
                 }
                 Letter::Stop => self.stage = Stage::Stopped,
@@ -200,19 +211,15 @@ impl ShardThread {
         self.letters = letters;
     }
 
-    fn accept(&mut self, socket: TcpStream, peer: Peer) {
-        if self.stage != Stage::Serving {
-            self.wiring
-                .admission
-                .leave(peer.listener, peer.address, false);
-            return;
-        }
-        let upgrade = self.wiring.upgrades.get(usize::from(peer.listener));
-        let websocket = upgrade.and_then(|upgrade| upgrade.as_ref());
-        let websocket = websocket.map(|upgrade| Box::new(WebSocket::new(upgrade.clone())));
-        let slot = Slot::new(Link::Tcp(socket), websocket, peer.listener, peer.address);
+    /// A connection is through its listener's entrance: the shard gets to know it.
+    fn open(&mut self, link: Link, peer: Peer, counted: IpAddr, enter: Enter) -> ConnId {
+        let entrance = self.wiring.entrances.get(peer.listener);
+        let upgrade = entrance.and_then(|entrance| entrance.upgrade.clone());
+        let websocket = upgrade.map(|upgrade| Box::new(WebSocket::new(upgrade)));
+        let slot = Slot::new(link, websocket, peer.listener, counted);
         let conn = self.shard.open(peer, self.now);
-        self.insert(conn, slot);
+        self.insert(conn, slot, enter);
+        conn
     }
 
     fn arrive(&mut self, (mut slot, handoff): (Slot, Box<Handoff>)) {
@@ -220,16 +227,21 @@ impl ShardThread {
         let conn = self.shard.adopt(handoff, self.now);
         // What it could not write where it came from goes first.
         self.writable.push(conn);
-        self.insert(conn, slot);
+        // An end that TLS has read already is not told by the socket.
+        if slot.link.has_ended() {
+            slot.set(flag::READABLE | flag::ENDING);
+        }
+        self.insert(conn, slot, Link::register);
+        self.queue_read(conn);
         if self.stage != Stage::Serving {
             self.lose(conn, "the broker is stopping");
         }
     }
 
-    fn insert(&mut self, conn: ConnId, slot: Slot) {
+    fn insert(&mut self, conn: ConnId, slot: Slot, enter: Enter) {
         let registry = self.poll.registry();
         let (slot, token) = self.slots.insert(conn, slot);
-        if let Err(error) = slot.link.register(registry, token) {
+        if let Err(error) = enter(&mut slot.link, registry, token) {
             self.lose(conn, &format!("its socket cannot be waited for: {error}"));
         }
     }
@@ -255,8 +267,11 @@ impl ShardThread {
 
     /// Closes a connection because of its peer or its socket, not because the shard wants it.
     fn lose(&mut self, conn: ConnId, why: &str) {
-        if let Some(slot) = self.forget(conn) {
+        if let Some(mut slot) = self.forget(conn) {
             self.told = true;
+            if let Link::Tls(_) = slot.link {
+                slot.link.finish();
+            }
             if slot.has(flag::CLOSING) {
                 self.shard.release(conn);
             } else {
@@ -284,12 +299,14 @@ impl ShardThread {
         while let Some((_, conn)) = self.closing.pop_front_if(|(at, _)| *at <= now_ms) {
             self.lose(conn, "");
         }
+        self.expire_handshakes();
         self.lingering.expire(now_ms);
     }
 
     /// Says so once when a shutdown has closed the last connection.
     fn drained(&mut self) {
-        let empty = self.slots.is_empty() && self.lingering.is_empty();
+        let pending = !self.handshakes.is_empty() || !self.lingering.is_empty();
+        let empty = self.slots.is_empty() && !pending;
         if self.stage == Stage::Draining && empty && !self.told {
             self.stage = Stage::Drained;
             self.wiring.tell(Event::Drained);

@@ -176,6 +176,8 @@ impl ShardThread {
         }
         if slot.has(flag::CLOSING) {
             self.shard.release(conn);
+        } else if ended.unfit {
+            self.shard.on_unfit(conn, &ended.why, self.now);
         } else {
             self.shard.on_closed(conn, &ended.why, self.now);
         }

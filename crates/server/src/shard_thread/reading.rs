@@ -1,8 +1,12 @@
 //! From sockets to the shard: one read per connection and turn, more in the next.
 
-use super::slots::flag;
+use super::handshakes::HANDSHAKE_BITS;
+use super::slots::{Slot, flag};
 use super::{LINGER_BIT, ShardThread, WAKER};
+use crate::link::Got;
+use crate::websocket::{Ended, WebSocket};
 use broker::ConnId;
+use broker::{Now, Shard};
 use mio::event::Event;
 use std::io;
 
@@ -11,6 +15,9 @@ impl ShardThread {
         let token = event.token();
         if token == WAKER {
             return;
+        }
+        if token.0 & HANDSHAKE_BITS == HANDSHAKE_BITS {
+            return self.handshakes.on_event(token);
         }
         if token.0 & LINGER_BIT != 0 {
             self.lingering.on_event(token, &mut self.scratch);
@@ -73,33 +80,80 @@ impl ShardThread {
         let Some(slot) = self.slots.get(conn) else {
             return;
         };
-        let n = match slot.link.read(&mut self.scratch) {
-            Ok(0) => return self.lose(conn, "the client closed the connection"),
-            Ok(n) => n,
+        let closing = slot.has(flag::CLOSING);
+        let Slot {
+            link, websocket, ..
+        } = slot;
+        let (shard, now, mut ended) = (&mut self.shard, self.now, None);
+        let read = link.read(&mut self.scratch, &mut |bytes| {
+            if !closing && ended.is_none() {
+                ended = pass_on(websocket, shard, conn, now, bytes).err();
+            }
+        });
+        let got = match read {
+            Ok(Got { bytes: 0, .. }) => return self.lose(conn, "the client closed the connection"),
+            Ok(got) => got,
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return slot.clear(flag::READABLE),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => return,
             Err(e) => return self.lose(conn, &e.to_string()),
         };
-        self.budget = self.budget.saturating_sub(n);
+        self.told = true;
+        self.budget = self.budget.saturating_sub(got.bytes);
+        if slot.link.has_ended() {
+            slot.set(flag::ENDING);
+        }
         // A short read has emptied the socket: what comes later is a new event.
-        if n < self.scratch.len() && !slot.has(flag::ENDING) {
+        if !got.more && !slot.has(flag::ENDING) {
             slot.clear(flag::READABLE);
         }
-        if slot.has(flag::CLOSING) {
-            return;
+        if !closing {
+            self.answer(conn, ended);
         }
-        self.told = true;
-        let (shard, now) = (&mut self.shard, self.now);
-        let bytes = &mut self.scratch[..n];
-        let Some(websocket) = &mut slot.websocket else {
-            return shard.on_bytes(conn, bytes, now);
+    }
+
+    /// Plain bytes that came before the connection was the shard's.
+    pub(super) fn hear(&mut self, conn: ConnId, bytes: &mut [u8]) {
+        let Some(slot) = self.slots.get(conn) else {
+            return;
         };
-        let fed = websocket.feed(bytes, &mut |piece| shard.on_bytes(conn, piece, now));
-        if websocket.wants_write() {
+        if slot.link.has_ended() {
+            slot.set(flag::ENDING);
+        }
+        if !bytes.is_empty() {
+            let websocket = &mut slot.websocket;
+            let ended = pass_on(websocket, &mut self.shard, conn, self.now, bytes).err();
+            self.answer(conn, ended);
+        }
+    }
+
+    /// What the layers below MQTT have to say after they were given bytes.
+    fn answer(&mut self, conn: ConnId, ended: Option<Ended>) {
+        let Some(slot) = self.slots.get(conn) else {
+            return;
+        };
+        let websocket = slot.websocket.as_ref();
+        if slot.link.wants_write() || websocket.is_some_and(|w| w.wants_write()) {
             self.writable.push(conn);
         }
-        if let Err(ended) = fed {
+        if let Some(ended) = ended {
             self.end_websocket(conn, &ended);
         }
     }
+}
+
+/// Hands plain bytes of a link to what lies above it.
+fn pass_on(
+    websocket: &mut Option<Box<WebSocket>>,
+    shard: &mut Shard,
+    conn: ConnId,
+    now: Now,
+    bytes: &mut [u8],
+) -> Result<(), Ended> {
+    match websocket {
+        None => shard.on_bytes(conn, bytes, now),
+        Some(websocket) => {
+            websocket.feed(bytes, &mut |piece| shard.on_bytes(conn, piece, now))?;
+        }
+    }
+    Ok(())
 }

@@ -125,11 +125,10 @@ mod tests {
     /// A part of the 1,024 bytes that an idle connection may take.
     #[test]
     fn a_plain_connection_is_small() {
-        assert!(
-            size_of::<Option<Slot>>() <= 48,
-            "{}",
-            size_of::<Option<Slot>>()
-        );
+        // mio's sockets remember their poll where debug assertions are on.
+        let debug = if cfg!(debug_assertions) { 8 } else { 0 };
+        let size = size_of::<Option<Slot>>();
+        assert!(size <= 48 + debug, "{size}");
     }
 
     #[test]

@@ -2,7 +2,9 @@
 #![allow(dead_code)] // each test binary uses its part
 
 pub(crate) mod mqtt5;
+pub(crate) mod pki;
 pub(crate) mod site;
+pub(crate) mod tls;
 
 use server::Node;
 use server::config::{Sources, load};

@@ -96,8 +96,8 @@ pub(crate) struct Message {
     pub(crate) id: Option<u16>,
 }
 
-pub(crate) struct Client {
-    pub(crate) socket: TcpStream,
+pub(crate) struct Client<S = TcpStream> {
+    pub(crate) socket: S,
     next_id: u16,
 }
 
@@ -107,7 +107,7 @@ impl Client {
         let wait = Some(Duration::from_secs(10));
         socket.set_read_timeout(wait).unwrap();
         socket.set_nodelay(true).unwrap();
-        Client { socket, next_id: 1 }
+        Client::over(socket)
     }
 
     /// The reason code of the CONNACK, or `None` where the broker closed without one.
@@ -126,6 +126,13 @@ impl Client {
         let (client, reason) = Client::try_connect(address, connect);
         assert_eq!(reason, Some(0), "CONNACK of {:?}", connect.id);
         client
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    /// On a stream that somebody else has opened.
+    pub(crate) fn over(socket: S) -> Self {
+        Client { socket, next_id: 1 }
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {

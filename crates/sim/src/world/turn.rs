@@ -93,6 +93,7 @@ impl Inner {
             port: 40_000 + (sock.0 % 20_000) as u16,
             listener: 0,
             transport: Transport::Tcp,
+            credential: None,
         };
         let conn = shard.open(peer, self.now.get());
         self.settle_in(at, sock, conn);

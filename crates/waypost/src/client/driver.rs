@@ -3,11 +3,10 @@
 //! Owns both. Sleeps in one `poll` until the socket, the input, a signal or the time has something.
 
 use super::session::{ConnectOptions, Event, Session};
-use super::target::Target;
-use super::{ClientError, Link, Version};
+use super::{ClientError, Dialer, Link};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use std::net::IpAddr;
+use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -16,6 +15,9 @@ use std::time::{Duration, Instant};
 const GOODBYE: Duration = Duration::from_secs(5);
 /// How long the server may take to close after DISCONNECT.
 const LINGER: Duration = Duration::from_secs(2);
+
+/// How TLS says that it was not spoken to in TLS. No server's MQTT begins so.
+const TLS_ALERT: &[u8] = &[21, 3];
 
 /// Why [`Driver::wait`] came back.
 #[derive(Debug)]
@@ -48,19 +50,17 @@ pub(crate) struct Driver {
 impl Driver {
     /// Connects and says CONNECT.
     pub(crate) fn open(
-        target: &Target,
-        bind: Option<IpAddr>,
+        dialer: &mut Dialer,
         options: &ConnectOptions,
         signals: UnixStream,
     ) -> Result<Driver, ClientError> {
-        let subprotocol = if options.version == Version::V31 {
-            "mqttv3.1"
-        } else {
-            "mqtt"
-        };
-        let link = Link::open(target, subprotocol, bind)?;
+        let link = Link::open(dialer, Some(signals.as_fd()))?;
         let session = Session::new(options, Instant::now())?;
-        Ok(Driver {
+        Ok(Driver::over(link, session, signals))
+    }
+
+    fn over(link: Link, session: Session, signals: UnixStream) -> Driver {
+        Driver {
             link,
             session,
             inbound: Vec::new(),
@@ -68,7 +68,7 @@ impl Driver {
             busy: false,
             signals,
             ended: false,
-        })
+        }
     }
 
     /// Bytes that the socket has not taken yet.
@@ -88,7 +88,10 @@ impl Driver {
                 return Ok(Wake::Event(event));
             }
             let rest = self.inbound.get(self.used..).unwrap_or_default();
-            self.used += self.session.on_bytes(rest)?;
+            self.used += match self.session.on_bytes(rest) {
+                Err(_) if rest.starts_with(TLS_ALERT) => return Err(wants_tls()),
+                taken => taken?,
+            };
             if self.session.has_event() {
                 continue;
             }
@@ -162,8 +165,11 @@ impl Driver {
             let before = self.inbound.len() - self.used;
             let read = self.read();
             self.ended = true;
+            if let Err(said @ ClientError::Tls { .. }) = read {
+                return Err(said);
+            }
             if read.is_err() || self.inbound.len() == before {
-                return Err(e.into());
+                return Err(e);
             }
         }
         Ok(())
@@ -174,8 +180,10 @@ impl Driver {
         self.used = 0;
         match self.link.read(&mut self.inbound) {
             Ok(more) => self.ended = !more,
-            Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => self.ended = true,
-            Err(e) => return Err(e.into()),
+            Err(ClientError::Broken(e)) if e.kind() == ErrorKind::ConnectionReset => {
+                self.ended = true
+            }
+            Err(e) => return Err(e),
         }
         Ok(())
     }
@@ -214,8 +222,35 @@ impl Driver {
     }
 }
 
+fn wants_tls() -> ClientError {
+    let what = "it speaks TLS on this port; say mqtts://, or give --cafile FILE";
+    ClientError::Protocol(what.into())
+}
+
 struct Woken {
     socket: bool,
     signal: bool,
     input: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Version;
+    use crate::client::link::tests::{open, pair};
+    use crate::client::session_tests::options;
+
+    #[test]
+    fn what_the_server_said_in_tls_counts_more_than_that_writing_failed() {
+        let (mut link, mut far) = pair(Some(&rustls::version::TLS13), false);
+        open(&mut link, &mut far, false, usize::MAX);
+        far.choke();
+        far.send(usize::MAX);
+        drop(far);
+        let (signals, _there) = UnixStream::pair().unwrap();
+        let session = Session::new(&options(Version::V5), Instant::now()).unwrap();
+        let mut driver = Driver::over(link, session, signals);
+        let said = driver.wait(false, None).unwrap_err().to_string();
+        assert!(said.contains("the server ended TLS"), "{said}");
+    }
 }

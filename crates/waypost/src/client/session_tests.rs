@@ -8,7 +8,7 @@ use super::{ClientError, Publication, Version};
 use mqtt_codec as codec;
 use std::time::{Duration, Instant};
 
-fn options(version: Version) -> ConnectOptions {
+pub(super) fn options(version: Version) -> ConnectOptions {
     ConnectOptions {
         version,
         client_id: "c".into(),

@@ -4,10 +4,11 @@
 //! Turns them into a connected [`Driver`]; owns nothing after that.
 
 use super::property_words::SEPARATOR;
+use super::tls::Tls;
 use crate::client::{
-    ConnectOptions, Driver, Event, Property, PropertyPlace, Scheme, Target, UrlError,
+    ConnectOptions, Dialer, Driver, Event, Property, PropertyPlace, Scheme, Target,
 };
-use crate::client::{Version, Wake, Will, default_port, reason_name};
+use crate::client::{Version, Wake, Will, reason_name};
 use crate::failure::Failure;
 use crate::output;
 use clap::{ArgAction, Args};
@@ -26,13 +27,16 @@ pub(crate) struct Connection {
     /// Host of the server
     #[arg(short = 'h', long, default_value = "localhost")]
     host: String,
-    /// Port of the server [default: 1883]
+    /// Port of the server; 8883 means TLS [default: 1883, or 8883 with an option of TLS]
     #[arg(short, long)]
     port: Option<u16>,
-    /// Server, and what else the URL says: mqtt://USER:PASSWORD@HOST:PORT/TOPIC or
-    /// ws://USER:PASSWORD@HOST:PORT/PATH#TOPIC
-    #[arg(short = 'L', long, conflicts_with_all = ["host", "port"])]
+    /// Server, and what else the URL says: mqtt[s]://USER:PASSWORD@HOST:PORT/TOPIC,
+    /// ws[s]://USER:PASSWORD@HOST:PORT/PATH#TOPIC or unix:/PATH#TOPIC
+    #[arg(short = 'L', long, conflicts_with_all = ["host", "port", "unix"])]
     url: Option<String>,
+    /// The server's socket on this machine
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["host", "port"])]
+    unix: Option<String>,
     /// User name
     #[arg(short, long, allow_hyphen_values = true)]
     username: Option<String>,
@@ -91,24 +95,17 @@ pub(crate) struct Connection {
     /// Print no errors of the run
     #[arg(long)]
     pub(crate) quiet: bool,
-    /// Not in this build: certificates of authorities to trust
-    #[arg(long, value_name = "FILE", hide = true)]
-    cafile: Option<String>,
-    /// Not in this build: directory of authorities to trust
-    #[arg(long, value_name = "DIR", hide = true)]
-    capath: Option<String>,
-    /// Not in this build: certificate of this client
-    #[arg(long, value_name = "FILE", hide = true)]
-    cert: Option<String>,
-    /// Not in this build: key of this client
-    #[arg(long, value_name = "FILE", hide = true)]
-    key: Option<String>,
-    /// Not in this build: do not check the server's name
-    #[arg(long, hide = true)]
-    insecure: bool,
-    /// Not in this build: a socket of this machine
-    #[arg(long, value_name = "PATH", hide = true)]
-    unix: Option<String>,
+    #[command(flatten)]
+    tls: Tls,
+    /// Not supported
+    #[arg(long, value_name = "URL", hide = true)]
+    proxy: Option<String>,
+    /// Not supported
+    #[arg(long, value_name = "KEY", hide = true)]
+    psk: Option<String>,
+    /// Not supported
+    #[arg(long, value_name = "NAME", hide = true)]
+    psk_identity: Option<String>,
 }
 
 /// A property and the packet it is for.
@@ -149,12 +146,15 @@ impl Connection {
 
     /// Looks at what can be wrong before anything is connected.
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        let tls = [&self.cafile, &self.capath, &self.cert, &self.key];
-        if self.insecure || tls.iter().any(|option| option.is_some()) {
-            return Err(Failure::usage("TLS is not in this build"));
+        if self.proxy.is_some() {
+            return Err(Failure::usage(
+                "proxies (--proxy) are not supported; connect to the server itself",
+            ));
         }
-        if self.unix.is_some() {
-            return Err(Failure::usage("--unix is not in this build"));
+        if self.psk.is_some() || self.psk_identity.is_some() {
+            return Err(Failure::usage(
+                "pre-shared keys (--psk) are not supported; use certificates: --cafile, --cert, --key",
+            ));
         }
         let forever = self.session_expiry_interval == Some(NEVER);
         if (self.keep_session || forever) && self.id.is_none() {
@@ -184,7 +184,8 @@ impl Connection {
         options.max_inflight = max_inflight;
         let version = options.version;
         self.debug(|| format!("connecting to {target} as {:?}", options.client_id));
-        let mut driver = Driver::open(&target, self.bind, &options, signals()?)?;
+        let mut dialer = Dialer::new(&target, version, self.bind, &self.tls.options())?;
+        let mut driver = Driver::open(&mut dialer, &options, signals()?)?;
         loop {
             match driver.wait(false, None)? {
                 Wake::Event(Event::Connected {
@@ -221,36 +222,15 @@ impl Connection {
         let mut user = self.username.clone();
         let mut password = self.password.clone();
         let (target, topic) = match &self.url {
-            None => {
-                let scheme = Scheme::Tcp;
-                let port = self.port.unwrap_or(default_port(scheme));
-                let host = self
-                    .host
-                    .trim_start_matches('[')
-                    .trim_end_matches(']')
-                    .to_owned();
-                (
-                    Target {
-                        scheme,
-                        host,
-                        port,
-                        path: String::new(),
-                    },
-                    None,
-                )
-            }
+            None => (self.target(), None),
             Some(url) => {
-                let url = Target::parse_url(url).map_err(|e| match e {
-                    UrlError::Wrong(what) => Failure::usage(what),
-                    UrlError::NotInThisBuild(scheme) => Failure::usage(format!(
-                        "{scheme} is not in this build; it speaks mqtt and ws"
-                    )),
-                })?;
+                let url = Target::parse_url(url).map_err(Failure::usage)?;
                 user = user.or(url.user);
                 password = password.or(url.password);
                 (url.target, url.topic)
             }
         };
+        self.check_target(&target)?;
         let version = self.version();
         let mut props = self.properties(PropertyPlace::Connect);
         let expiry = self
@@ -281,6 +261,30 @@ impl Connection {
             max_inflight: u16::MAX,
         };
         Ok((target, options, topic))
+    }
+
+    /// The server of --unix, or of --host and --port.
+    fn target(&self) -> Target {
+        if let Some(path) = &self.unix {
+            return Target {
+                scheme: Scheme::Unix,
+                host: String::new(),
+                port: 0,
+                path: path.clone(),
+            };
+        }
+        self.tls.target(&self.host, self.port)
+    }
+
+    /// Looks for options that the way to `target` has no use for.
+    fn check_target(&self, target: &Target) -> Result<(), Failure> {
+        self.tls.check(target)?;
+        if self.bind.is_some() && target.scheme == Scheme::Unix {
+            return Err(Failure::usage(
+                "--bind is for connections over a network, not for a Unix socket",
+            ));
+        }
+        Ok(())
     }
 
     fn client_id(&self, version: Version) -> String {

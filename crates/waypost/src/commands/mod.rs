@@ -1,5 +1,6 @@
-//! The commands, one file each. They own their options, and print through `output` alone.
+//! The commands, one file or folder each. They own their options, and print through `output` alone.
 
+pub(crate) mod bench;
 pub(crate) mod config;
 pub(crate) mod connection;
 pub(crate) mod connections;
@@ -21,4 +22,5 @@ pub(crate) mod status;
 pub(crate) mod subscribe;
 pub(crate) mod subscriptions;
 mod table;
+mod tls;
 pub(crate) mod top;

@@ -25,6 +25,8 @@ const UNSENT_AT_MOST: usize = 1 << 20;
   waypost pub -t sensors/1 -m 21.5 -q 1 -r            acknowledged, and kept for later subscribers
   tail -f log | waypost pub -t log -l -q 1            a message for each line
   waypost pub -L ws://127.0.0.1:8083/mqtt -t a -m b   over WebSocket
+  waypost pub -L mqtts://broker.example -t a -m b     over TLS; -L wss://, -L unix:/PATH
+  waypost pub -p 8883 --cafile ca.pem -t a -m b       trusting an authority of your own
   waypost pub -V 5 -t a -m '{}' -D publish content-type application/json
 
 Exit codes: 0 sent (QoS 1 and 2: acknowledged), 1 failed, 64 wrong usage")]

@@ -14,6 +14,8 @@ use std::path::PathBuf;
       MQTT on mqtt://127.0.0.1:1883, WebSocket on ws://127.0.0.1:8083/mqtt
   waypost serve --listen mqtt://0.0.0.0:1883 --set auth.password_file=users.txt
       for other machines too, with users made by `waypost passwd users.txt NAME`
+  waypost serve --listen 'mqtts://127.0.0.1:8883?cert=chain.pem&key=key.pem' --listen unix:/run/mqtt.sock
+      over TLS, and over a socket of this machine
   waypost serve --config /etc/waypost.toml
       see `waypost config reference` for what can be in it
 

@@ -27,6 +27,7 @@ const MAX_INFLIGHT: u16 = 100;
   waypost sub -t 'a/#' -F '%I %t %q %p'                time, topic, QoS and payload
   waypost sub -t 'a/#' -q 1 -c -i me                   with a session that is kept
   waypost sub -L ws://127.0.0.1:8083/mqtt -t '#' --json
+  waypost sub -L mqtts://broker.example -t '#' --cert me.pem --key me.key
   waypost sub -t 'a/#' --remove-retained --retained-only -W 2
 
 Formats (-F): %t topic, %p payload, %x %X payload in hexadecimal, %l its length, %q QoS, %r retained,

@@ -1,6 +1,6 @@
-//! Plain counters of one shard. They only grow; whoever shows them adds up the shards.
+//! Why a message did not reach a receiver that its topic concerned.
 
-/// Why a message did not reach a receiver that its topic concerned.
+/// The reasons of the counter of lost messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drop {
     /// The session's or group's queue was at its limit.
@@ -46,28 +46,5 @@ impl Drop {
             Drop::SessionEnded => "session_ended",
             Drop::RetainedFull => "retained_full",
         }
-    }
-}
-
-/// Counters of one shard.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// PUBLISH packets accepted from clients.
-    pub published: u64,
-    /// PUBLISH packets given to clients, repeats included.
-    pub delivered: u64,
-    pub dropped: [u64; Drop::ALL.len()],
-    pub connected: u64,
-    pub refused: u64,
-}
-
-impl Stats {
-    pub(crate) fn drop(&mut self, reason: Drop) {
-        self.dropped[reason as usize] += 1;
-    }
-
-    /// How many messages were lost for `reason`.
-    pub fn dropped(&self, reason: Drop) -> u64 {
-        self.dropped[reason as usize]
     }
 }
