@@ -230,8 +230,9 @@ mod tests {
         assert_eq!(admission.enter(0, here), Ok(()));
         assert_eq!(admission.enter(0, here), Err(Refusal::Listener));
         assert_eq!(admission.enter(1, here), Ok(()));
-        assert_eq!((admission.at(0), admission.at(1)), (1, 0));
+        assert_eq!((admission.at(0), admission.at(1)), (1, 1));
         admission.leave(0, here, false);
+        assert_eq!(admission.at(0), 0);
         assert_eq!(admission.enter(0, here), Ok(()));
     }
 }

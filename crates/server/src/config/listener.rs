@@ -307,7 +307,7 @@ mod tests {
             ("mqtt://127.0.0.1:70000", "no port"),
             ("mqtt://127.0.0.1/x", "no path"),
             ("http://127.0.0.1/api", "no path"),
-            ("https://127.0.0.1", "not in this build"),
+            ("amqp://127.0.0.1", "not in this build"),
             ("mqtt://u:p@127.0.0.1", "no user"),
         ] {
             let error = resolve(url).unwrap_err();

@@ -11,7 +11,6 @@ const COLUMNS: &[Column] = &[
     ("TOPIC", "topic", Form::Text),
     ("QOS", "qos", Form::Count),
     ("SIZE", "payload_bytes", Form::Bytes),
-    ("SINCE", "published_at", Form::Since),
     ("EXPIRES AFTER", "expiry_s", Form::Span),
 ];
 

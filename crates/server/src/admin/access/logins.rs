@@ -107,7 +107,7 @@ mod tests {
     fn a_login_ends_by_time_by_logout_and_when_there_are_too_many() {
         let mut logins = Logins::default();
         let right = right();
-        let mut begin = |logins: &mut Logins, user: &str, until| {
+        let begin = |logins: &mut Logins, user: &str, until| {
             let token = logins.begin(user, right.clone(), until, 2).unwrap();
             hash_of(&token)
         };

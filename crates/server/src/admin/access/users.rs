@@ -9,9 +9,9 @@ use crate::config::Role;
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use ring::digest::{SHA256, digest};
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -134,7 +134,12 @@ impl AdminUsers {
                 let entry = admin_user_entry(Role::Admin, &password);
                 let entry = entry.map_err(AdminUsersError::NoSecret)?;
                 let path = AdminUsers::path(data_dir);
-                if let Err(source) = make(&path, &format!("{FIRST_USER}:{entry}\n")) {
+                // Where messages are kept in memory the directory may not be there yet.
+                let mut builder = DirBuilder::new();
+                builder.recursive(true).mode(0o700);
+                let made = builder.create(data_dir);
+                let make = |text: &str| made.and_then(|()| make(&path, text));
+                if let Err(source) = make(&format!("{FIRST_USER}:{entry}\n")) {
                     return Err(AdminUsersError::Io { path, source });
                 }
                 Ok((AdminUsers::load(data_dir)?, Some(password)))

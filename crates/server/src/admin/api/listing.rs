@@ -96,9 +96,17 @@ impl<F: DeserializeOwned> Wanted<F> {
     }
 }
 
+/// Reads what is optional all of it; an error names the pair.
 fn read<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, String> {
-    let query = serde_urlencoded::to_string(pairs).map_err(|e| e.to_string())?;
-    serde_urlencoded::from_str(&query).map_err(|e| e.to_string())
+    let parse = |pairs: &[(String, String)]| {
+        let query = serde_urlencoded::to_string(pairs).map_err(|e| e.to_string())?;
+        serde_urlencoded::from_str::<T>(&query).map_err(|e| e.to_string())
+    };
+    for pair in pairs {
+        let (name, value) = pair;
+        parse(std::slice::from_ref(pair)).map_err(|e| format!("{name}={value}: {e}"))?;
+    }
+    parse(pairs)
 }
 
 impl<F> Wanted<F> {
@@ -303,7 +311,10 @@ mod tests {
         assert_eq!(parsed.filters.big, Some(true));
         for (query, what) in [
             ("nam=x", "unknown field `nam`, expected `name` or `big`"),
-            ("big=maybe", "bool"),
+            (
+                "big=maybe",
+                "big=maybe: provided string was not `true` or `false`",
+            ),
             ("limit=x", "invalid digit"),
             ("limit=-1", "invalid digit"),
             ("name=a&name=b", "duplicate"),

@@ -96,7 +96,7 @@ impl RetainedMessage {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Filters {
-    /// An MQTT filter; without one all are listed, those below `$SYS` too.
+    /// An MQTT filter; `#` where none is given, which leaves out what is below `$SYS`.
     filter: Option<String>,
     /// A part of the topic.
     topic: Option<String>,
@@ -111,20 +111,19 @@ pub(super) async fn retained(
     State(context): State<Arc<Context>>,
     wanted: Wanted<Filters>,
 ) -> Result<Json<Listing<RetainedRow>>, Problem> {
-    let filter = wanted.filters.filter.as_deref();
-    if let Some(filter) = filter {
-        pattern::check_mqtt(filter, context.terms().max_topic_bytes)
-            .map_err(|error| Problem::bad_request(format!("filter: {error}")))?;
-    }
+    let filter = wanted.filters.filter.as_deref().unwrap_or("#");
+    pattern::check_mqtt(filter, context.terms().max_topic_bytes)
+        .map_err(|error| Problem::bad_request(format!("filter: {error}")))?;
     let mut picker = wanted.picker::<RetainedRow>()?;
     let _turn = context.scan_turn().await?;
     let now_ms = context.wiring.clock.ms();
     let part = wanted.filters.topic.as_deref().unwrap_or_default();
     let mut from = None;
     loop {
-        let (messages, next) = context
-            .shared
-            .retained_page(filter, from.as_deref(), MAX_STEP);
+        let (messages, next) =
+            context
+                .shared
+                .retained_page(Some(filter), from.as_deref(), MAX_STEP);
         for message in messages.iter().filter(|m| m.topic.contains(part)) {
             if let Some(row) = RetainedRow::new(message, now_ms) {
                 picker.take(row);
