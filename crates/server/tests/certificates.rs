@@ -196,6 +196,16 @@ fn keys_that_contradict_each_other() {
         ),
         (listener("mqtts", "crl = ['x']"), "crl", "needs client_ca"),
         (
+            listener("https", "origins = ['x']"),
+            "origins",
+            "has no clients",
+        ),
+        (
+            listener("https", "max_connections = 3"),
+            "max_connections",
+            "limits.max_admin_connections",
+        ),
+        (
             listener("mqtts", "tls_min_version = '1.1'"),
             "tls_min_version",
             "1.2, 1.3",

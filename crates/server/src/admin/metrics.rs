@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use broker::inspect::{Counts, Version};
-use broker::stats::{Drop, PACKETS, Refusal, Speakers};
+use broker::stats::{Drop, PACKETS, Refusal, Speakers, Stats};
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Encoder, TEXT_FORMAT, TextEncoder};
 use std::sync::Arc;
@@ -175,7 +175,8 @@ impl Families {
                 family.sample(&[("protocol", version.label())], count(speakers) as f64);
             }
         }
-        let by_qos: [(&str, &str, fn(&Speakers) -> [u64; 3]); 2] = [
+        type CountByQos = fn(&Speakers) -> [u64; 3];
+        let by_qos: [(&str, &str, CountByQos); 2] = [
             (
                 "messages_received_total",
                 "PUBLISH packets from clients, refused ones and repeats included.",
@@ -230,85 +231,8 @@ impl Families {
                 family.sample(&[("type", kind)], *n as f64);
             }
         }
-        for (name, help, value) in [
-            (
-                "connections_opened_total",
-                "Connections accepted.",
-                stats.opened,
-            ),
-            (
-                "socket_received_bytes_total",
-                "Bytes from all connections.",
-                stats.received_bytes,
-            ),
-            (
-                "socket_sent_bytes_total",
-                "Bytes to all connections.",
-                stats.sent_bytes,
-            ),
-            (
-                "received_payload_bytes_total",
-                "Payload of PUBLISH packets from clients.",
-                stats.received_payload_bytes,
-            ),
-            (
-                "sent_payload_bytes_total",
-                "Payload of PUBLISH packets to clients.",
-                stats.sent_payload_bytes,
-            ),
-            (
-                "messages_accepted_total",
-                "PUBLISH packets accepted from clients.",
-                stats.published,
-            ),
-            (
-                "sessions_created_total",
-                "Sessions begun.",
-                stats.sessions_created,
-            ),
-            (
-                "sessions_resumed_total",
-                "Sessions found again by their client.",
-                stats.sessions_resumed,
-            ),
-            (
-                "sessions_taken_over_total",
-                "Connections closed since another one used their client id.",
-                stats.taken_over,
-            ),
-            (
-                "sessions_expired_total",
-                "Sessions ended since their client stayed away.",
-                stats.sessions_expired,
-            ),
-            (
-                "authentication_failures_total",
-                "Logins of clients that failed.",
-                stats.auth_failures,
-            ),
-            (
-                "protocol_errors_total",
-                "Connections closed since the client broke the protocol or a limit.",
-                stats.protocol_errors,
-            ),
-            (
-                "keep_alive_timeouts_total",
-                "Connections closed since the client fell silent.",
-                stats.keep_alive_timeouts,
-            ),
-            (
-                "kicked_total",
-                "Connections closed by an operator.",
-                stats.kicked,
-            ),
-            ("turns_total", "Turns of all shards.", stats.turns),
-            (
-                "store_operations_total",
-                "Records given to the log.",
-                stats.store_operations,
-            ),
-        ] {
-            self.counter(name, help).sample(&[], value as f64);
+        for (name, help, count) in COUNTERS {
+            self.counter(name, help).sample(&[], count(stats) as f64);
         }
     }
 
@@ -328,6 +252,79 @@ impl Families {
         Samples(self.0.push_mut(family), kind)
     }
 }
+
+/// A counter without labels: name, meaning, value.
+type Counted = (&'static str, &'static str, fn(&Stats) -> u64);
+const COUNTERS: [Counted; 16] = [
+    ("connections_opened_total", "Connections accepted.", |s| {
+        s.opened
+    }),
+    (
+        "socket_received_bytes_total",
+        "Bytes from all connections.",
+        |s| s.received_bytes,
+    ),
+    (
+        "socket_sent_bytes_total",
+        "Bytes to all connections.",
+        |s| s.sent_bytes,
+    ),
+    (
+        "received_payload_bytes_total",
+        "Payload of PUBLISH packets from clients.",
+        |s| s.received_payload_bytes,
+    ),
+    (
+        "sent_payload_bytes_total",
+        "Payload of PUBLISH packets to clients.",
+        |s| s.sent_payload_bytes,
+    ),
+    (
+        "messages_accepted_total",
+        "PUBLISH packets accepted from clients.",
+        |s| s.published,
+    ),
+    ("sessions_created_total", "Sessions begun.", |s| {
+        s.sessions_created
+    }),
+    (
+        "sessions_resumed_total",
+        "Sessions found again by their client.",
+        |s| s.sessions_resumed,
+    ),
+    (
+        "sessions_taken_over_total",
+        "Connections closed since another one used their client id.",
+        |s| s.taken_over,
+    ),
+    (
+        "sessions_expired_total",
+        "Sessions ended since their client stayed away.",
+        |s| s.sessions_expired,
+    ),
+    (
+        "authentication_failures_total",
+        "Logins of clients that failed.",
+        |s| s.auth_failures,
+    ),
+    (
+        "protocol_errors_total",
+        "Connections closed since the client broke the protocol or a limit.",
+        |s| s.protocol_errors,
+    ),
+    (
+        "keep_alive_timeouts_total",
+        "Connections closed since the client fell silent.",
+        |s| s.keep_alive_timeouts,
+    ),
+    ("kicked_total", "Connections closed by an operator.", |s| {
+        s.kicked
+    }),
+    ("turns_total", "Turns of all shards.", |s| s.turns),
+    ("store_operations_total", "Records given to the log.", |s| {
+        s.store_operations
+    }),
+];
 
 const CPU_HELP: &str = "Processor time, user and system.";
 

@@ -86,6 +86,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_page_has_every_operation() {
+        let page = include_str!("../../../../../docs/admin-api.md");
+        let (_, document) = api();
+        let document = serde_json::to_value(&document).unwrap();
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            for method in operations.as_object().unwrap().keys() {
+                let operation = format!("`{} {path}`", method.to_uppercase());
+                assert!(page.contains(&operation), "{operation}");
+            }
+        }
+    }
+
+    #[test]
     fn every_operation_is_described() {
         let (_, document) = api();
         let document = serde_json::to_value(&document).unwrap();

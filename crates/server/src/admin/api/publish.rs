@@ -36,6 +36,7 @@ pub(super) struct PublishRequest {
     correlation_data_base64: Option<String>,
     /// Names and values, in this order; names may repeat.
     #[serde(default)]
+    #[schema(value_type = Vec<Vec<String>>)]
     user_properties: Vec<(String, String)>,
 }
 

@@ -71,6 +71,7 @@ pub(super) struct RetainedMessage {
     response_topic: Option<String>,
     correlation_data_base64: Option<String>,
     /// Names and values.
+    #[schema(value_type = Vec<Vec<String>>)]
     user_properties: Vec<(String, String)>,
 }
 
