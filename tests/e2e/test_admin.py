@@ -196,3 +196,19 @@ def test_https(start_broker, pki):
     context = ssl.create_default_context(cafile=pki.path("ca.pem"))
     with urllib.request.urlopen("https://localhost:%d/healthz" % broker.port_of["https"], context=context) as answer:
         assert answer.read() == b"ok\n"
+
+
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_what_bench_counts_is_what_the_broker_counts(api, qos):
+    done = run(waypost_binary(), "bench", "throughput", "-p", api.broker.port, "--pubs", 3, "--subs", 3, "-q", qos, "-V", "5",
+               "--messages", 2000, "--warmup", "0.1", "--json", wait=60)
+    counted = json.loads(done)["measures"]
+    assert counted["lost"] == counted["repeated"] == counted["disordered"] == 0
+    _, text = api.ask("/metrics", user=None)
+    metrics = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    labels = "{protocol=\"mqtt5\",qos=\"%d\"}" % qos
+    assert int(metrics["waypost_messages_received_total" + labels]) == counted["sent_in_all"]
+    assert int(metrics["waypost_messages_sent_total" + labels]) == counted["delivered_in_all"]
+    assert int(metrics["waypost_clients_connected_total{protocol=\"mqtt5\"}"]) == 6
+    dropped = [value for name, value in metrics.items() if name.startswith("waypost_messages_dropped_total")]
+    assert set(dropped) == {"0"}

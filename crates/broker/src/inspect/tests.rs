@@ -73,6 +73,7 @@ impl Node {
             port,
             listener: 3,
             transport: Transport::Tcp,
+            credential: None,
         };
         self.shard.open(peer, self.now)
     }

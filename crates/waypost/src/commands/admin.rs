@@ -3,7 +3,7 @@
 use super::serve::SourceOptions;
 use super::user_file::{Change, change};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, note};
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser;
 use clap::{Args, Subcommand};
@@ -93,7 +93,7 @@ fn token(name: &str, role: Role, as_json: bool) -> Result<(), Failure> {
         return out.flush();
     }
     // The token itself goes past a redirection into the configuration.
-    eprintln!("The token is shown only now: {secret}");
+    note(&format!("the token is shown only now: {secret}"));
     // A JSON string is a basic string of TOML as well.
     let name = serde_json::Value::from(name);
     out.line("[[api_token]]")?;
