@@ -90,7 +90,7 @@ def test_the_first_password_is_shown_once_and_kept_hashed(start_broker, tmp_path
 def test_tokens_of_the_configuration(start_broker):
     made = subprocess.run([waypost_binary(), "admin", "token", "grafana", "--role", "viewer"], capture_output=True,
                           text=True, check=True)
-    token = made.stderr.strip().split(": ")[1]
+    token = made.stderr.strip().split(": ")[-1]
     broker = start_broker(listen=LISTEN, config=made.stdout)
     api = Api(broker)
     bearer = {"Authorization": "Bearer " + token}
