@@ -1,19 +1,22 @@
 """The HTTP side with the clients of others: a client generated from the OpenAPI document, promtool, curl's way of
 asking, and the command line."""
 import base64
+import fcntl
 import importlib
 import json
 import os
+import pty
 import re
 import ssl
 import subprocess
 import sys
+import termios
 import urllib.error
 import urllib.request
 
 import pytest
 
-from harness import Broker, eventually, run, unique, waypost_binary
+from harness import WAIT, Broker, eventually, run, unique, waypost_binary
 
 LISTEN = ["mqtt://127.0.0.1:0", "ws://127.0.0.1:0/mqtt", "http://127.0.0.1:0"]
 pytestmark = pytest.mark.waypost_only("the HTTP API is Waypost's own")
@@ -215,3 +218,20 @@ def test_what_bench_counts_is_what_the_broker_counts(api, qos):
     assert int(metrics["waypost_clients_connected_total{protocol=\"mqtt5\"}"]) == 6
     dropped = [value for name, value in metrics.items() if name.startswith("waypost_messages_dropped_total")]
     assert set(dropped) == {"0"}
+
+
+@pytest.mark.parametrize("how", ["hang up", "terminate"])
+def test_top_ends_with_its_terminal(api, how):
+    ours, its = pty.openpty()
+    top = subprocess.Popen([waypost_binary(), "top", "--api", api.url, "--user", "admin"], stdin=its, stdout=its, stderr=its,
+                           start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+                           env={"WAYPOST_PASSWORD": api.password, "TERM": "xterm"})
+    os.close(its)
+    shown = b""
+    while b"Connections" not in shown:
+        shown += os.read(ours, 65536)
+    if how == "hang up":
+        os.close(ours)
+    else:
+        top.terminate()
+    assert top.wait(WAIT) in (0, 1)

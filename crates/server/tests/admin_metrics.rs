@@ -80,17 +80,22 @@ fn what_clients_do_is_counted() {
     use std::io::Write;
     three.write_all(PINGREQ).unwrap();
     expect(&mut three, PINGRESP);
-    five.say("a/1", "one");
+    let connect = Connect {
+        id: "publisher",
+        ..Connect::default()
+    };
+    let mut publisher = Client::connect(&address(&api.node, 0), connect);
+    publisher.say("a/1", "one");
     assert_eq!(five.heard().0, "a/1");
-    five.say("nobody", "two");
+    publisher.say("nobody", "two");
     let expected = [
         ("waypost_ready", 1.0),
-        ("waypost_connections{protocol=\"mqtt5\"}", 1.0),
+        ("waypost_connections{protocol=\"mqtt5\"}", 2.0),
         ("waypost_connections{protocol=\"mqtt311\"}", 1.0),
         ("waypost_connections{protocol=\"mqtt31\"}", 0.0),
-        ("waypost_sessions", 2.0),
+        ("waypost_sessions", 3.0),
         ("waypost_subscriptions", 1.0),
-        ("waypost_clients_connected_total{protocol=\"mqtt5\"}", 1.0),
+        ("waypost_clients_connected_total{protocol=\"mqtt5\"}", 2.0),
         (
             "waypost_messages_received_total{protocol=\"mqtt5\",qos=\"1\"}",
             2.0,
@@ -102,7 +107,7 @@ fn what_clients_do_is_counted() {
         ("waypost_messages_accepted_total", 2.0),
         ("waypost_received_payload_bytes_total", 6.0),
         ("waypost_sent_payload_bytes_total", 3.0),
-        ("waypost_packets_received_total{type=\"connect\"}", 2.0),
+        ("waypost_packets_received_total{type=\"connect\"}", 3.0),
         ("waypost_packets_received_total{type=\"pingreq\"}", 1.0),
         ("waypost_packets_sent_total{type=\"pingresp\"}", 1.0),
         ("waypost_kicked_total", 0.0),
@@ -113,7 +118,7 @@ fn what_clients_do_is_counted() {
     }
     let url = &api.node.urls()[0];
     let listener = format!("waypost_listener_connections{{listener=\"{url}\"}}");
-    assert_eq!(samples[&listener], 2.0);
+    assert_eq!(samples[&listener], 3.0);
     assert!(samples["process_resident_memory_bytes"] > 1e6);
     assert!(
         samples
@@ -123,8 +128,8 @@ fn what_clients_do_is_counted() {
 
     let kick = api.as_user("operator", "DELETE", "/api/v1/connections/five", "");
     assert_eq!(kick.status, 204);
-    drop(three);
-    wait_until("both have gone", 20, || {
+    drop((three, publisher));
+    wait_until("all have gone", 20, || {
         scrape(&api).1["waypost_sockets"] == 0.0
     });
     let (_, samples) = scrape(&api);

@@ -2,7 +2,7 @@
 //!
 //! At the end, at an error, at a panic, and at a signal that ends the process.
 
-use crate::failure::Failure;
+use crate::failure::{FAILED, Failure};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
@@ -11,9 +11,14 @@ use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use std::io::{self, Stdout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// From a signal to the end of the process, however it stands.
+const END_WITHIN: Duration = Duration::from_secs(1);
 
 /// The terminal is ours.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -26,9 +31,7 @@ pub(super) struct Screen {
 impl Screen {
     pub(super) fn take() -> Result<Screen, Failure> {
         let ended = Arc::new(AtomicBool::new(false));
-        for signal in [SIGTERM, SIGHUP, SIGINT] {
-            signal_hook::flag::register(signal, ended.clone()).map_err(Failure::failed)?;
-        }
+        end_on_signals(ended.clone()).map_err(Failure::failed)?;
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             give_back();
@@ -51,6 +54,23 @@ impl Screen {
     pub(super) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
     }
+}
+
+/// Has the screen end at a signal. Where the terminal has gone, the library that reads it never
+/// returns from doing so: then the process ends without it.
+fn end_on_signals(ended: Arc<AtomicBool>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT])?;
+    let wait = move || {
+        let mut arrived = signals.forever();
+        if arrived.next().is_some() {
+            ended.store(true, Ordering::Relaxed);
+            std::thread::sleep(END_WITHIN);
+            give_back();
+            std::process::exit(FAILED.into());
+        }
+    };
+    let thread = std::thread::Builder::new().name("signals".into());
+    thread.spawn(wait).map(drop)
 }
 
 impl Drop for Screen {
