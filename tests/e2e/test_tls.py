@@ -5,11 +5,12 @@ import shutil
 import signal
 import socket
 import ssl
+import subprocess
 
 import pytest
 
 import pki as pki_module
-from harness import WAIT, run, waypost_binary
+from harness import WAIT, eventually, run, waypost_binary
 from test_mqttjs import HERE
 from test_mosquitto_clients import Sub
 
@@ -164,6 +165,36 @@ def test_new_certificates_by_sighup(pki, start_broker, connect, topic, tmp_path)
     assert shown(pki, broker) != old
     assert client.publish(topic, b"still here", 1) == 0
     assert client.payloads(1) == [b"still here"]
+
+
+def test_new_certificates_under_load(pki, start_broker, tmp_path):
+    """Every connection of a load goes on while the certificate changes again and again, and nothing is lost."""
+    pki.sign("second", "DNS:localhost", "IP:127.0.0.1")
+    config = "[[listener]]\nurl = 'mqtts://127.0.0.1:0'\ncert = '%s/broker.pem'\nkey = '%s/broker.key'\n" % (tmp_path, tmp_path)
+
+    def use(name):
+        for kind in [".pem", ".key"]:
+            shutil.copy(pki.path(name + kind), tmp_path / ("broker" + kind))
+
+    use("broker")
+    broker = start_broker(config=config, listen=[])
+    url = "mqtts://localhost:%d" % broker.port_of["mqtts"]
+    load = subprocess.Popen([waypost_binary(), "bench", "throughput", "--url", url, "--cafile", pki.path("ca.pem"), "-q", "1",
+                             "--pubs", "3", "--subs", "3", "--seconds", "4", "--warmup", "0.1", "--json"],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    eventually(lambda: broker.log().count("client connected") >= 6, "the load is connected")
+    reloads, seen = 0, {shown(pki, broker)}
+    while load.poll() is None:
+        reloads += 1
+        use(["broker", "second"][reloads % 2])
+        broker.hup()
+        eventually(lambda: broker.log().count("configuration reloaded") == reloads, "reload %d" % reloads)
+        seen.add(shown(pki, broker))
+    out, error = load.communicate()
+    assert load.returncode == 0, error
+    counted = json.loads(out)["measures"]
+    assert counted["lost"] == counted["repeated"] == counted["disordered"] == 0 and counted["delivered"] > 0
+    assert reloads >= 4 and len(seen) == 2
 
 
 def test_a_start_that_fails_says_why(pki, tmp_path):

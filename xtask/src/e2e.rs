@@ -8,9 +8,10 @@ use std::fs;
 use std::process::Stdio;
 
 /// Debian packages, each with a file that it brings.
-const PACKAGES: [(&str, &str); 3] = [
+const PACKAGES: [(&str, &str); 4] = [
     ("mosquitto-clients", "/usr/bin/mosquitto_sub"),
     ("chromium", "/usr/bin/chromium"),
+    ("prometheus", "/usr/bin/promtool"),
     ("haproxy", "/usr/sbin/haproxy"),
 ];
 

@@ -173,6 +173,22 @@ impl RetainedTree {
         Some(message)
     }
 
+    /// Adds to `found` the next `max_steps` messages, whatever their topics, in order of topic.
+    pub(crate) fn page(
+        &self,
+        cursor: Option<&str>,
+        max_steps: usize,
+        found: &mut Vec<Arc<Message>>,
+    ) -> Scan {
+        let bounds = (Bound::Included(cursor.unwrap_or("")), Bound::Unbounded);
+        let mut messages = self.messages.range::<str, _>(bounds);
+        found.extend(messages.by_ref().take(max_steps).map(|m| m.0.clone()));
+        match messages.next() {
+            Some(next) => Scan::More(next.0.topic.clone()),
+            None => Scan::Done,
+        }
+    }
+
     /// Adds to `found` the messages whose topic `filter` selects, in order of topic, from `cursor` on,
     /// except those with a version above `max_version`. Looks at no more than `max_steps` messages (at
     /// least one); what cannot match is passed over in whole subtrees.

@@ -109,18 +109,21 @@ impl Shared {
         result
     }
 
-    /// Retained messages that `filter` selects, in order of topic, from `from` on (`None` first):
-    /// passes at most [`MAX_STEP`] messages, and answers at most `at_most`. With where to go on, `None`
+    /// Retained messages that `filter` selects, in order of topic, from `from` on (`None` first). As
+    /// everywhere, a leading wildcard selects no topic that begins with `$`; `None` selects all. Passes at most [`MAX_STEP`] messages, and answers at most `at_most`. With where to go on, `None`
     /// where that was all.
     pub fn retained_page(
         &self,
-        filter: &str,
+        filter: Option<&str>,
         from: Option<&str>,
         at_most: usize,
     ) -> (Vec<Arc<Message>>, Option<Box<str>>) {
         let steps = at_most.clamp(1, MAX_STEP);
         let mut found = Vec::new();
-        let scan = self.read_retained(|tree| tree.scan(filter, from, u64::MAX, steps, &mut found));
+        let scan = self.read_retained(|tree| match filter {
+            Some(filter) => tree.scan(filter, from, u64::MAX, steps, &mut found),
+            None => tree.page(from, steps, &mut found),
+        });
         match scan {
             Scan::Done => (found, None),
             Scan::More(next) => (found, Some(next)),

@@ -31,6 +31,8 @@ const WAKER: Token = Token(usize::MAX);
 
 /// A bound socket, and what its clients speak.
 pub(crate) struct Door {
+    /// Its number in the configuration.
+    pub(crate) listener: u16,
     pub(crate) socket: DoorSocket,
     pub(crate) transport: Transport,
 }
@@ -212,7 +214,7 @@ impl Acceptor {
     }
 
     fn admit(&mut self, door: usize, (link, address, credential): Visitor) {
-        let listener = door as u16;
+        let listener = self.doors[door].listener;
         let ip = address.ip().to_canonical();
         let entrance = self.wiring.entrances.get(listener);
         let counted = entrance.map_or(ip, |entrance| entrance.counted(ip));

@@ -165,6 +165,11 @@ impl Admission {
         }
     }
 
+    /// The connections of a listener now.
+    pub(crate) fn at(&self, listener: usize) -> usize {
+        self.lock().by_listener.get(listener).copied().unwrap_or(0)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Table> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -225,7 +230,9 @@ mod tests {
         assert_eq!(admission.enter(0, here), Ok(()));
         assert_eq!(admission.enter(0, here), Err(Refusal::Listener));
         assert_eq!(admission.enter(1, here), Ok(()));
+        assert_eq!((admission.at(0), admission.at(1)), (1, 1));
         admission.leave(0, here, false);
+        assert_eq!(admission.at(0), 0);
         assert_eq!(admission.enter(0, here), Ok(()));
     }
 }

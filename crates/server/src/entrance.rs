@@ -55,6 +55,17 @@ impl Entrance {
         terms.begin().map(Some)
     }
 
+    /// The TLS of now, for a listener that is not a shard's.
+    pub(crate) fn tls_config(&self) -> Option<Arc<rustls::ServerConfig>> {
+        let terms = self.terms.as_ref()?;
+        Some(
+            terms
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .config(),
+        )
+    }
+
     /// True where the name in a certificate is of interest.
     pub(crate) fn named_by_certificate(&self) -> bool {
         self.named_by_certificate

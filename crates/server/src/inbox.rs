@@ -3,11 +3,15 @@
 //!
 //! A push never waits and never fails. What bounds an inbox is taken where work is admitted: mails by
 //! the shards' credit, new and moving connections by `max_connections`, logins by the bound of the
-//! login queue, durable marks by one per shard and sync, pings by the round that is under way.
+//! login queue, durable marks by one per shard and sync, pings by the round that is under way,
+//! operators' letters by the admin side's bound on requests, each of which has one letter under way
+//! to a shard.
 
 use broker::auth::{AuthReply, Peer};
 use broker::conn::Handoff;
+use broker::inspect::{Answer, Question};
 use broker::mail::Mail;
+use broker::operator::{Command, Done};
 use broker::{ConnId, Settings};
 use mio::{Registry, Token, Waker};
 use std::io;
@@ -16,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::link::Link;
 use crate::login::Login;
+use crate::reply::Reply;
 use crate::shard_thread::Arrival;
 
 /// One thing that a shard's thread is told.
@@ -29,6 +34,10 @@ pub(crate) enum Letter {
     Durable(u64),
     Auth(AuthReply),
     Settings(Arc<Settings>, Login),
+    /// An operator asks.
+    Inspect(Question, Reply<Answer>),
+    /// An operator, or the broker itself, wants something done.
+    Command(Command, Option<Reply<Done>>),
     /// Show that the shard turns, by the number of this round of the watchdog.
     Ping(u64),
     /// Close all connections, and say when there is none left.

@@ -6,11 +6,13 @@
 //! depends on this crate but the binary.
 
 mod acceptor;
+mod admin;
 mod admission;
 pub mod auth;
 mod clock;
 pub mod config;
 mod data_dir;
+mod doors;
 mod entrance;
 mod inbox;
 mod link;
@@ -22,6 +24,7 @@ mod node;
 mod node_log;
 mod notify;
 pub mod proxy_protocol;
+mod reply;
 mod serve;
 mod shard_thread;
 mod stopped_log;
@@ -31,6 +34,7 @@ mod watchdog;
 mod websocket;
 mod wiring;
 
+pub use admin::{AdminUsers, AdminUsersError, NewSecret, admin_user_entry};
 pub use node::{Node, ServeError};
 pub use serve::serve;
 pub use stopped_log::StoppedLog;

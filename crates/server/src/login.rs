@@ -112,16 +112,26 @@ impl LoginDesk {
         }
     }
 
+    /// True while an address has had too many failures.
+    pub(crate) fn blocks(&self, address: IpAddr) -> bool {
+        self.failures().blocks(address, self.clock.ms())
+    }
+
+    /// A login has failed, here or at the admin side.
+    pub(crate) fn failed(&self, address: IpAddr) {
+        self.failures().add(address, self.clock.ms());
+    }
+
     fn answer(&self, job: &Job) -> AuthOutcome {
         let address = job.request.peer.address;
-        if self.failures().blocks(address, self.clock.ms()) {
+        if self.blocks(address) {
             let why = "too many failed logins from this address".into();
             let reason = ReasonCode::ConnectionRateExceeded;
             return AuthOutcome::Reject { reason, why };
         }
         let outcome = job.authenticator.authenticate(&job.request);
         if matches!(outcome, AuthOutcome::Reject { .. }) {
-            self.failures().add(address, self.clock.ms());
+            self.failed(address);
         }
         outcome
     }

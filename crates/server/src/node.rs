@@ -3,10 +3,12 @@
 //! Owns the threads and the configuration that they run on. A thread that fails is reported as an
 //! event; what follows from it is the owner's to decide.
 
-use crate::acceptor::{Acceptor, AcceptorStop, Door, DoorSocket};
+use crate::acceptor::{Acceptor, AcceptorStop, Door};
+use crate::admin::{self, Access, Admin, AdminDoor, AdminUsersError, Context, Stage};
 use crate::admission::{Admission, ConnectionLimits};
 use crate::clock::Clock;
-use crate::config::{Config, Listener, Scheme};
+use crate::config::Config;
+use crate::doors::{self, Doors};
 use crate::entrance::Entrances;
 use crate::inbox::{Inbox, Letter};
 use crate::login::{Login, LoginDesk};
@@ -14,13 +16,12 @@ use crate::node_log::{self, LogEnd};
 use crate::shard_thread::{ShardThread, WAKER};
 use crate::watchdog::Pulse;
 use crate::wiring::{Event, Wiring};
-use crate::{data_dir, listen, logging, unix_socket};
-use broker::auth::Transport;
+use crate::{data_dir, listen, logging};
 use broker::{Settings, Shard, Shared};
 use message::ShardId;
 use mio::Poll;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
@@ -46,6 +47,8 @@ pub enum ServeError {
     Log { path: PathBuf, source: StoreError },
     #[error("{} holds no log: {source}; name the data directory with --data-dir", path.display())]
     NoLog { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    AdminUsers(#[from] AdminUsersError),
     #[error("cannot start: {0}")]
     Start(io::Error),
     #[error("{0}")]
@@ -74,6 +77,7 @@ pub struct Node {
     config: Config,
     wiring: Arc<Wiring>,
     acceptor: AcceptorStop,
+    admin: Admin,
     shards: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
     log: LogEnd,
@@ -84,12 +88,16 @@ impl Node {
     /// Binds all listeners and starts all threads.
     pub fn start(config: Config) -> Result<Node, ServeError> {
         let descriptors = listen::raise_descriptor_limit();
-        let (doors, urls) = bind_all(&config.listeners)?;
+        let Doors {
+            clients,
+            operators,
+            urls,
+        } = doors::bind_all(&config.listeners)?;
         let (sender, events) = sync_channel(MAX_EVENTS);
         let clock = Clock::start();
         let settings = Arc::new(config.settings());
         let count = ShardId::try_from(config.values.shards.max(1)).unwrap_or(ShardId::MAX);
-        let mut shards = new_shards(count, &settings).map_err(ServeError::Start)?;
+        let (mut shards, shared) = new_shards(count, &settings).map_err(ServeError::Start)?;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
@@ -111,13 +119,16 @@ impl Node {
             events: sender,
             urls,
         });
+        let admin = start_admin(operators, &config, &wiring, shared)?;
         let shards = spawn_shards(shards, polls, &wiring, &login(&config));
         let shards = shards.map_err(ServeError::Start)?;
-        let (acceptor, others) = spawn_others(doors, &wiring).map_err(ServeError::Start)?;
+        let (acceptor, others) = spawn_others(clients, &wiring).map_err(ServeError::Start)?;
+        admin.context.enter(Stage::Serving);
         Ok(Node {
             config,
             wiring,
             acceptor,
+            admin,
             shards,
             others,
             log,
@@ -164,6 +175,7 @@ impl Node {
         for shard in &self.wiring.shards {
             shard.push(Letter::Settings(settings.clone(), login(config)));
         }
+        self.admin.context.reload(config);
         tracing::info!("configuration reloaded");
         true
     }
@@ -171,17 +183,20 @@ impl Node {
     /// Stops cleanly: clients are told, the log is synced, all threads end.
     pub fn stop(self) -> Result<(), ServeError> {
         let wiring = &self.wiring;
+        self.admin.context.enter(Stage::Stopping);
         self.acceptor.stop();
         for shard in &wiring.shards {
             shard.push(Letter::Shutdown);
         }
         let failure = self.wait_for_shards();
+        let admin_panicked = self.admin.stop().is_err();
         for shard in &wiring.shards {
             shard.push(Letter::Stop);
         }
         wiring.desk.stop();
         let threads = self.shards.into_iter().chain(self.others);
         let panicked = threads.map(JoinHandle::join).filter(Result::is_err).count();
+        let panicked = panicked + usize::from(admin_panicked);
         let log_failed = self.log.stop().err();
         let failed_late = self.events.try_iter().find_map(failure_of);
         match failure.or(failed_late).or(log_failed) {
@@ -266,39 +281,6 @@ fn connection_limits(config: &Config, descriptors: u64) -> ConnectionLimits {
     }
 }
 
-fn bind_all(listeners: &[Listener]) -> Result<(Vec<Door>, Vec<String>), ServeError> {
-    let mut bound = Vec::new();
-    for listener in listeners {
-        let failed = |source| ServeError::Bind {
-            url: listener.url.clone(),
-            source,
-        };
-        bound.push(bind(listener).map_err(failed)?);
-    }
-    Ok(bound.into_iter().unzip())
-}
-
-fn bind(listener: &Listener) -> io::Result<(Door, String)> {
-    let transport = match listener.scheme {
-        Scheme::Mqtt => Transport::Tcp,
-        Scheme::Mqtts => Transport::Tls,
-        Scheme::Ws => Transport::WebSocket,
-        Scheme::Wss => Transport::SecureWebSocket,
-        Scheme::Unix => Transport::Unix,
-    };
-    let (socket, url) = if listener.scheme == Scheme::Unix {
-        let path = Path::new(&listener.path);
-        let (socket, _file) = unix_socket::bind(path, listener.mode.0, listen::BACKLOG)?;
-        let socket = DoorSocket::Unix { socket, _file };
-        (socket, listener.url.clone())
-    } else {
-        let socket = listen::bind(listener.address)?;
-        let url = listener.bound_url(socket.local_addr()?);
-        (DoorSocket::Tcp(socket), url)
-    };
-    Ok((Door { socket, transport }, url))
-}
-
 /// What each shard's thread waits with, and where its letters wait.
 fn inboxes(count: usize) -> io::Result<(Vec<Poll>, Vec<Arc<Inbox>>)> {
     let (mut polls, mut inboxes) = (Vec::new(), Vec::new());
@@ -310,10 +292,30 @@ fn inboxes(count: usize) -> io::Result<(Vec<Poll>, Vec<Arc<Inbox>>)> {
     Ok((polls, inboxes))
 }
 
-fn new_shards(count: ShardId, settings: &Arc<Settings>) -> io::Result<Vec<Shard>> {
+/// Shards, and what they share.
+fn new_shards(count: ShardId, settings: &Arc<Settings>) -> io::Result<(Vec<Shard>, Arc<Shared>)> {
     let shared = Arc::new(Shared::new(count, random()?));
     let new = |id| Ok(Shard::new(id, shared.clone(), settings.clone(), random()?));
-    (0..count).map(new).collect()
+    let shards: io::Result<_> = (0..count).map(new).collect();
+    Ok((shards?, shared))
+}
+
+/// The control thread: it runs without listeners too, for `$SYS`.
+fn start_admin(
+    doors: Vec<AdminDoor>,
+    config: &Config,
+    wiring: &Arc<Wiring>,
+    shared: Arc<Shared>,
+) -> Result<Admin, ServeError> {
+    let access = if doors.is_empty() {
+        Access::nobody()
+    } else {
+        admin::access(config)?
+    };
+    let context = Arc::new(Context::new(config, wiring.clone(), shared, access));
+    let told = wiring.clone();
+    let ended = move |why| told.tell(Event::Failed(why));
+    Admin::start(doors, context, ended).map_err(ServeError::Start)
 }
 
 /// Starts a thread; how it ends is told where it is not by being stopped.

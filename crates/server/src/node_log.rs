@@ -20,6 +20,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -36,7 +37,13 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 const PROGRESS_STEP: usize = 1 << 14;
 
 /// Where shards leave their operations.
-pub(crate) enum NodeLog {
+pub(crate) struct NodeLog {
+    way: Way,
+    /// The disk is full.
+    holds_back: Arc<AtomicBool>,
+}
+
+enum Way {
     Disk(LogHandle),
     Memory(Arc<LogInbox>),
 }
@@ -44,10 +51,15 @@ pub(crate) enum NodeLog {
 impl NodeLog {
     /// Gives a batch to the log, after all that were given before.
     pub(crate) fn push(&self, batch: Vec<StoreOp>) {
-        match self {
-            NodeLog::Disk(log) => log.give(batch),
-            NodeLog::Memory(inbox) => inbox.push(batch),
+        match &self.way {
+            Way::Disk(log) => log.give(batch),
+            Way::Memory(inbox) => inbox.push(batch),
         }
+    }
+
+    /// True while the disk is full, and what must be stored waits.
+    pub(crate) fn holds_back(&self) -> bool {
+        self.holds_back.load(Ordering::Relaxed)
     }
 }
 
@@ -166,13 +178,20 @@ pub(crate) fn start(
     events: &SyncSender<Event>,
 ) -> io::Result<(NodeLog, LogEnd)> {
     let (shards, events) = (shards.to_vec(), events.clone());
+    let holds_back = Arc::new(AtomicBool::new(false));
     if let Some(OpenLog { path, log, .. }) = open {
-        let tell = move |event| on_event(event, &shards, &events, &path);
+        let told = holds_back.clone();
+        let tell = move |event| {
+            match event {
+                store::Event::HoldBack => told.store(true, Ordering::Relaxed),
+                store::Event::Resume => told.store(false, Ordering::Relaxed),
+                _ => {}
+            }
+            on_event(event, &shards, &events, &path);
+        };
         let running = RunningLog::start(log, READERS, tell)?;
-        return Ok((
-            NodeLog::Disk(running.handle().clone()),
-            LogEnd::Disk(running),
-        ));
+        let way = Way::Disk(running.handle().clone());
+        return Ok((NodeLog { way, holds_back }, LogEnd::Disk(running)));
     }
     let mut log = MemoryLog::new(LogId::LOCAL, random()?);
     let inbox = Arc::new(LogInbox::default());
@@ -184,10 +203,9 @@ pub(crate) fn start(
         }
         ended
     })?;
-    Ok((
-        NodeLog::Memory(inbox.clone()),
-        LogEnd::Memory(inbox, thread),
-    ))
+    let way = Way::Memory(inbox.clone());
+    let log = NodeLog { way, holds_back };
+    Ok((log, LogEnd::Memory(inbox, thread)))
 }
 
 impl LogEnd {

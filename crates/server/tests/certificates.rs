@@ -147,12 +147,12 @@ fn keys_that_contradict_each_other() {
         (
             with("mqtt://127.0.0.1", "cert = 'server.pem'"),
             "cert",
-            "only mqtts and wss",
+            "only mqtts, wss and https",
         ),
         (
             with("ws://127.0.0.1?client_auth=optional", ""),
             "client_auth",
-            "only mqtts and wss",
+            "only mqtts, wss and https",
         ),
         (
             with("mqtt://127.0.0.1?tls_min_version=1.3", ""),
@@ -195,6 +195,16 @@ fn keys_that_contradict_each_other() {
             "required, optional",
         ),
         (listener("mqtts", "crl = ['x']"), "crl", "needs client_ca"),
+        (
+            listener("https", "origins = ['x']"),
+            "origins",
+            "has no clients",
+        ),
+        (
+            listener("https", "max_connections = 3"),
+            "max_connections",
+            "limits.max_admin_connections",
+        ),
         (
             listener("mqtts", "tls_min_version = '1.1'"),
             "tls_min_version",

@@ -52,6 +52,7 @@ scenarios! {
     retained_once "retained-once"
     will_storm "will-storm"
     shutdown "shutdown"
+    operators "operators"
     crash "crash"
 }
 

@@ -41,4 +41,4 @@ macro_rules! folders {
     };
 }
 
-folders! { auth clauses connect crash flow malformed publish session settings states subscribe will }
+folders! { auth clauses connect crash flow malformed operator publish session settings states subscribe will }

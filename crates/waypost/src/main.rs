@@ -1,12 +1,14 @@
 //! `waypost`: the broker and its tools in one binary.
 //!
 //! Reads the command line, runs one command, turns its end into an exit code. Has no door into the
-//! broker but `server::serve` and the public protocols.
+//! broker but `server::serve`, the public protocols and the HTTP API.
 
+mod api;
 mod client;
 mod commands;
 mod failure;
 mod output;
+mod replace_file;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
@@ -36,8 +38,18 @@ enum Command {
     Pub(Box<commands::publish::Options>),
     Sub(Box<commands::subscribe::Options>),
     Passwd(commands::passwd::Options),
+    Admin(commands::admin::Options),
     Config(commands::config::Options),
     Store(commands::store::Options),
+    Status(commands::status::Options),
+    Connections(Box<commands::connections::Options>),
+    Sessions(Box<commands::sessions::Options>),
+    Subscriptions(Box<commands::subscriptions::Options>),
+    Retained(Box<commands::retained::Options>),
+    Kick(commands::kick::Options),
+    Top(commands::top::Options),
+    Login(commands::login::LoginOptions),
+    Logout(commands::login::LogoutOptions),
     Bench(commands::bench::Options),
 }
 
@@ -55,8 +67,18 @@ fn main() -> ExitCode {
         Command::Pub(options) => commands::publish::run(&options),
         Command::Sub(options) => commands::subscribe::run(*options),
         Command::Passwd(options) => commands::passwd::run(&options),
+        Command::Admin(options) => commands::admin::run(options),
         Command::Config(options) => commands::config::run(options),
         Command::Store(options) => commands::store::run(options),
+        Command::Status(options) => commands::status::run(&options),
+        Command::Connections(options) => commands::connections::run(&options),
+        Command::Sessions(options) => commands::sessions::run(&options),
+        Command::Subscriptions(options) => commands::subscriptions::run(*options),
+        Command::Retained(options) => commands::retained::run(*options),
+        Command::Kick(options) => commands::kick::run(&options),
+        Command::Top(options) => commands::top::run(&options),
+        Command::Login(options) => commands::login::login(&options),
+        Command::Logout(options) => commands::login::logout(&options),
         Command::Bench(options) => commands::bench::run(&options),
     };
     match result {

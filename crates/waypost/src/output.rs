@@ -1,6 +1,6 @@
 //! Everything that the commands print.
 //!
-//! The only module that writes to standard output and standard error. Output is gathered and written
+//! The only module that writes to standard output and standard error, but for the screen of `top`. Output is gathered and written
 //! when a command says so or would wait. Colour only on a terminal, and not where `NO_COLOR` is set.
 
 use crate::failure::Failure;
@@ -111,13 +111,60 @@ pub(crate) fn is_terminal() -> bool {
     io::stdin().is_terminal()
 }
 
-fn error(label: &str, text: &str) {
+/// Says something that the user should know although the command goes on.
+pub(crate) fn warn(text: &str) {
+    labelled("Warning", "\u{1b}[33m", text);
+}
+
+/// Says something about what was printed that is no part of it.
+pub(crate) fn note(text: &str) {
+    labelled("Note", "", text);
+}
+
+/// Asks for a line; `None` where there is nobody to ask, or no answer.
+pub(crate) fn ask(prompt: &str) -> Result<Option<String>, Failure> {
+    if !is_terminal() {
+        return Ok(None);
+    }
     let mut err = io::stderr().lock();
-    let colour = err.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let (red, plain) = if colour {
-        ("\u{1b}[31m", "\u{1b}[0m")
+    // Without the question an answer is as good.
+    let _ = write!(err, "{prompt}").and_then(|()| err.flush());
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).map_err(Failure::failed)?;
+    let line = line.trim();
+    Ok((!line.is_empty()).then(|| line.to_owned()))
+}
+
+/// How wide the terminal is that the output goes to; `None` where it goes elsewhere.
+pub(crate) fn width() -> Option<usize> {
+    let out = io::stdout();
+    if !out.is_terminal() {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(&out).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+/// What makes titles stand out, before and behind them; nothing where colours are not wanted.
+pub(crate) fn bold() -> (&'static str, &'static str) {
+    if io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        ("\u{1b}[1m", "\u{1b}[0m")
+    } else {
+        ("", "")
+    }
+}
+
+fn error(label: &str, text: &str) {
+    labelled(label, "\u{1b}[31m", text);
+}
+
+fn labelled(label: &str, colour: &str, text: &str) {
+    let mut err = io::stderr().lock();
+    let (on, off) = if err.is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        (colour, "\u{1b}[0m")
     } else {
         ("", "")
     };
-    let _ = writeln!(err, "{red}{label}:{plain} {text}");
+    // Nobody may be listening any more.
+    let _ = writeln!(err, "{on}{label}:{off} {text}");
 }

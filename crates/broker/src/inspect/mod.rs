@@ -97,24 +97,23 @@ impl Shard {
     fn subscription_page(&self, scan: &Scan) -> Page<SubscriptionRow> {
         let wanted = scan.at_most.clamp(1, MAX_STEP);
         let mut rows = Vec::new();
+        // Is about the first slot alone.
         let mut behind = scan.from.behind.as_deref();
         let (first, end) = (scan.from.slot, self.sessions.slots());
         for (passed, slot) in (first..end).enumerate() {
             if passed + rows.len() >= MAX_STEP {
-                let behind = behind.map(Into::into);
-                let next = Some(Cursor { slot, behind });
+                let next = Some(Cursor { slot, behind: None });
                 return Page { rows, next };
             }
+            let from = behind.take();
             let Some(session) = self.sessions.get(slot) else {
-                behind = None;
                 continue;
             };
             let began = rows.len();
-            let from = behind.take();
             for subscription in session.subscriptions.behind(from) {
                 if rows.len() >= wanted {
                     let last = rows.get(began..).and_then(<[SubscriptionRow]>::last);
-                    let behind = last.map(|row| &*row.filter).or(from).map(Into::into);
+                    let behind = last.map(|row| row.filter.clone());
                     let next = Some(Cursor { slot, behind });
                     return Page { rows, next };
                 }

@@ -93,7 +93,8 @@ impl PasswordFile {
         self.users.is_empty()
     }
 
-    fn check(&self, user: &str, password: &[u8]) -> bool {
+    /// True where this is the password of this user; takes as long where there is no such user.
+    pub(crate) fn check(&self, user: &str, password: &[u8]) -> bool {
         let known = self.users.get(user);
         let fits = Argon2::default()
             .verify_password(password, known.unwrap_or(&self.nobody))

@@ -4,6 +4,7 @@
 //! Owns nothing; defaults are those of [`Values`] and [`Listener`]. A key that is not here is an
 //! error wherever it is used.
 
+use super::api_token::{ApiToken, HASH, ROLES};
 use super::listener::Listener;
 use super::rule::{Given, Kind, Rule, Setting};
 use super::transport::{CLIENT_AUTHS, IDENTITY_SOURCES, TLS_VERSIONS};
@@ -70,6 +71,8 @@ pub(super) const KEYS: &[Key<Values>] = keys!(Values {
     "durability" => durability: Rule::of(Kind::Choice(DURABILITIES));
     /// Threads that serve clients, each with its own share of the sessions. Needs a restart.
     "shards" => shards: Rule::of(Kind::Count).from(1).to(256).default_text("number of cores");
+    /// How often the broker's own topics below `$SYS` are brought up to date. 0: never.
+    "sys_interval_s" => sys_interval_s: Rule::of(Kind::Seconds).to(86_400);
 
     /// Largest packet that is accepted; MQTT 5 clients are told. A larger one ends the connection.
     "limits.max_packet_size" => limits.max_packet_size: BYTES.from(32).to(PACKET_MAX);
@@ -133,6 +136,18 @@ pub(super) const KEYS: &[Key<Values>] = keys!(Values {
     /// Failed logins of one address in a minute; after them its connections are refused until the
     /// minute is over.
     "limits.failed_logins_per_minute" => server_limits.failed_logins_per_minute: COUNT;
+    /// HTTP connections of all admin listeners together; more wait until one ends. Needs a restart.
+    "limits.max_admin_connections" => admin_limits.max_connections: Rule::of(Kind::Count).from(1).to(65_536);
+    /// Largest body of a request to the admin side.
+    "limits.max_admin_body" => admin_limits.max_body_bytes: Rule::of(Kind::Bytes).from(1024).to(PACKET_MAX * 2);
+    /// How long an HTTP connection may take to send the headers of its next request.
+    "limits.admin_header_timeout_ms" => admin_limits.header_timeout_ms: Rule::of(Kind::Millis).from(100).to(3_600_000);
+    /// How long an HTTP request may take, its body included.
+    "limits.admin_request_timeout_ms" => admin_limits.request_timeout_ms: Rule::of(Kind::Millis).from(100).to(3_600_000);
+    /// Logins to the HTTP API that are valid at one time; one more ends the oldest.
+    "limits.max_admin_logins" => admin_limits.max_logins: Rule::of(Kind::Count).from(1).to(100_000);
+    /// How long a login to the HTTP API is valid.
+    "limits.admin_login_lifetime_s" => admin_limits.login_lifetime_s: Rule::of(Kind::Seconds).from(1).to(31_536_000);
 
     /// Longest keep alive. An MQTT 5 client that asks for none or for more is told this one; MQTT 3
     /// clients cannot be told and keep theirs.
@@ -163,6 +178,9 @@ pub(super) const KEYS: &[Key<Values>] = keys!(Values {
     /// Who may publish and subscribe what, in mosquitto's format. Empty: everybody everything.
     "auth.acl_file" => auth.acl_file: PATH;
 
+    /// Let everybody who reaches an admin listener read `/metrics`, not this machine alone.
+    "metrics.public" => public_metrics: FLAG;
+
     /// How much is logged on standard error.
     "log.level" => log_level: Rule::of(Kind::Choice(LOG_LEVELS));
     /// How it looks: `text` is a line for people, `json` an object a line with `time`, `level`,
@@ -173,7 +191,8 @@ pub(super) const KEYS: &[Key<Values>] = keys!(Values {
 /// The keys of a `[[listener]]`; each but `url` may also be an option in the URL's query.
 pub(super) const LISTENER_KEYS: &[Key<Listener>] = keys!(Listener {
     /// Where to listen: `mqtt://HOST:PORT`, `ws://HOST:PORT/PATH`, the same with TLS as `mqtts` and
-    /// `wss`, or `unix:/PATH` for MQTT on a socket in the file system. Port 0 picks a free one;
+    /// `wss`, `unix:/PATH` for MQTT on a socket in the file system, or `http://HOST:PORT` and
+    /// `https` for the HTTP API, metrics and health. Port 0 picks a free one;
     /// `0.0.0.0` is every address of the machine. Needs a restart.
     "url" => url: TEXT.default_text("see above");
     /// Let clients without a user name in, on a listener that other machines reach or although
@@ -209,5 +228,16 @@ pub(super) const LISTENER_KEYS: &[Key<Listener>] = keys!(Listener {
     "mode" => mode: TEXT;
 });
 
+/// The keys of an `[[api_token]]`.
+pub(super) const API_TOKEN_KEYS: &[Key<ApiToken>] = keys!(ApiToken {
+    /// Who holds the token, for the log.
+    "name" => name: TEXT;
+    /// `viewer` looks; `operator` also disconnects clients, deletes sessions and retained messages
+    /// and publishes; `admin` may do everything.
+    "role" => role: Rule::of(Kind::Choice(ROLES));
+    /// The SHA-256 of the token in hexadecimal digits; `waypost admin token` prints both.
+    "sha256" => sha256: HASH.default_text("required");
+});
+
 /// Sections and keys that the design has and this build does not speak yet.
-pub(super) const LATER: &[&str] = &["acl", "rule", "schema", "metrics"];
+pub(super) const LATER: &[&str] = &["acl", "rule", "schema"];

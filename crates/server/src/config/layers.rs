@@ -3,8 +3,9 @@
 //! Lives for one [`load`](super::load). It collects every problem instead of stopping at the first,
 //! and remembers where each value comes from.
 
+use super::api_token::ApiToken;
 use super::error::{Origin, Problem};
-use super::keys::{KEYS, Key, LATER, LISTENER_KEYS};
+use super::keys::{API_TOKEN_KEYS, KEYS, Key, LATER, LISTENER_KEYS};
 use super::listener::{DEFAULT_URLS, Listener};
 use super::rule::Given;
 use super::value::{Node, Value, parse_file, parse_word};
@@ -20,12 +21,20 @@ pub(super) struct Entry {
     pub(super) origin: Origin,
 }
 
+/// An API token, and where it was set.
+#[derive(Clone, Debug)]
+pub(super) struct TokenEntry {
+    pub(super) token: ApiToken,
+    pub(super) origins: BTreeMap<&'static str, Origin>,
+}
+
 /// What the sources say together.
 #[derive(Debug)]
 pub(super) struct Layers {
     pub(super) values: Values,
     pub(super) origins: BTreeMap<&'static str, Origin>,
     pub(super) listeners: Vec<Entry>,
+    pub(super) tokens: Vec<TokenEntry>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -55,6 +64,7 @@ impl Layers {
             values: Values::default(),
             origins: BTreeMap::new(),
             listeners: Vec::new(),
+            tokens: Vec::new(),
             problems: Vec::new(),
         };
         let urls: Vec<String> = DEFAULT_URLS.iter().map(|url| (*url).to_owned()).collect();
@@ -171,6 +181,8 @@ impl Layers {
             };
             if key == "listener" {
                 self.listener_list(node, source);
+            } else if key == "api_token" {
+                self.token_list(node, source);
             } else if let Some(found) = KEYS.iter().find(|k| k.name == key) {
                 self.put(found, node, source);
             } else if is_section(&key) {
@@ -216,31 +228,86 @@ impl Layers {
             .iter()
             .map(|k| k.name)
             .chain(sections)
-            .chain(["listener"]);
+            .chain(["listener", "api_token"]);
         let hint = suggestion(key, names);
         self.problem(origin, key, format!("unknown key{hint}"));
     }
 
     fn listener_list(&mut self, node: &Node, source: Source<'_>) {
-        let tables = match &node.value {
+        self.listeners.clear();
+        for (entries, origin) in self.tables("listener", "url", node, source) {
+            self.listener(entries, source, origin);
+        }
+    }
+
+    fn token_list(&mut self, node: &Node, source: Source<'_>) {
+        self.tokens.clear();
+        for (entries, origin) in self.tables("api_token", "sha256", node, source) {
+            self.token(entries, source, &origin);
+        }
+    }
+
+    /// The tables of a list such as `[[listener]]`, each with its place; `first` is a key that each has.
+    fn tables<'n>(
+        &mut self,
+        key: &str,
+        first: &str,
+        node: &'n Node,
+        source: Source<'_>,
+    ) -> Vec<(&'n [(String, Node)], Origin)> {
+        let items = match &node.value {
             Value::List(items) => items.iter().collect(),
             Value::Table(_) => vec![node],
             _ => {
-                let what = "is a list of tables: write [[listener]] and under it url = \"...\"";
-                return self.problem(source.origin(node), "listener", what);
+                let what =
+                    format!("is a list of tables: write [[{key}]] and under it {first} = \"...\"");
+                self.problem(source.origin(node), key, what);
+                return Vec::new();
             }
         };
-        self.listeners.clear();
-        for item in tables {
+        let mut tables = Vec::new();
+        for item in items {
             match &item.value {
-                Value::Table(entries) => self.listener(entries, source, source.origin(item)),
+                Value::Table(entries) => tables.push((&entries[..], source.origin(item))),
                 _ => self.problem(
                     source.origin(item),
-                    "listener",
-                    "expected a table with a url",
+                    key,
+                    format!("expected a table with {first}"),
                 ),
             }
         }
+        tables
+    }
+
+    fn token(&mut self, entries: &[(String, Node)], source: Source<'_>, origin: &Origin) {
+        let mut entry = TokenEntry {
+            token: ApiToken::default(),
+            origins: BTreeMap::new(),
+        };
+        for (name, node) in entries {
+            let Some(key) = API_TOKEN_KEYS.iter().find(|k| k.name == name) else {
+                let hint = suggestion(name, API_TOKEN_KEYS.iter().map(|k| k.name));
+                let what = format!("unknown key{hint}");
+                self.problem(source.origin(node), &format!("api_token.{name}"), what);
+                continue;
+            };
+            let base = source.base;
+            match key.put(&mut entry.token, &Given { node, base }) {
+                Ok(()) => {
+                    entry.origins.insert(key.name, source.origin(node));
+                }
+                Err(what) => {
+                    self.problem(source.origin(node), &format!("api_token.{name}"), what);
+                }
+            }
+        }
+        for key in API_TOKEN_KEYS {
+            if !entries.iter().any(|(name, _)| name == key.name) {
+                let what = "is missing: a token has name, role and sha256";
+                self.problem(origin.clone(), &format!("api_token.{}", key.name), what);
+            }
+        }
+        self.tokens.push(entry);
     }
 
     fn listener(&mut self, entries: &[(String, Node)], source: Source<'_>, origin: Origin) {

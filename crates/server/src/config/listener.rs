@@ -19,10 +19,14 @@ pub enum Scheme {
     Wss,
     /// MQTT over a socket in the file system.
     Unix,
+    /// The HTTP API, metrics and health.
+    Http,
+    /// The same over TLS.
+    Https,
 }
 
 /// What `--listen` and `url` may begin with.
-const SPOKEN: &str = "mqtt, mqtts, ws, wss and unix";
+const SPOKEN: &str = "mqtt, mqtts, ws, wss, unix, http and https";
 
 impl Scheme {
     pub fn as_str(self) -> &'static str {
@@ -32,11 +36,18 @@ impl Scheme {
             Scheme::Ws => "ws",
             Scheme::Wss => "wss",
             Scheme::Unix => "unix",
+            Scheme::Http => "http",
+            Scheme::Https => "https",
         }
     }
 
+    /// True where operators come in, not clients.
+    pub fn is_admin(self) -> bool {
+        matches!(self, Scheme::Http | Scheme::Https)
+    }
+
     pub fn is_secure(self) -> bool {
-        matches!(self, Scheme::Mqtts | Scheme::Wss)
+        matches!(self, Scheme::Mqtts | Scheme::Wss | Scheme::Https)
     }
 
     pub fn is_websocket(self) -> bool {
@@ -50,6 +61,8 @@ impl Scheme {
             Scheme::Ws => 8083,
             Scheme::Wss => 8084,
             Scheme::Unix => 0,
+            Scheme::Http => 18083,
+            Scheme::Https => 18084,
         }
     }
 }
@@ -94,10 +107,14 @@ impl Default for Listener {
 }
 
 /// The listeners where none is configured.
-pub(super) const DEFAULT_URLS: &[&str] = &["mqtt://127.0.0.1:1883", "ws://127.0.0.1:8083/mqtt"];
+pub(super) const DEFAULT_URLS: &[&str] = &[
+    "mqtt://127.0.0.1:1883",
+    "ws://127.0.0.1:8083/mqtt",
+    "http://127.0.0.1:18083",
+];
 
 /// Schemes of the design that this build does not speak.
-const LATER: &[&str] = &["amqp", "amqps", "http", "https"];
+const LATER: &[&str] = &["amqp", "amqps"];
 
 /// The longest path that a socket can have, by the size of its address.
 const MAX_SOCKET_PATH: usize = 107;
@@ -158,7 +175,14 @@ impl Listener {
         let Some((scheme, rest)) = url.split_once("://") else {
             return Err(format!("{url:?} is no URL such as mqtt://127.0.0.1:1883"));
         };
-        let known = [Scheme::Mqtt, Scheme::Mqtts, Scheme::Ws, Scheme::Wss];
+        let known = [
+            Scheme::Mqtt,
+            Scheme::Mqtts,
+            Scheme::Ws,
+            Scheme::Wss,
+            Scheme::Http,
+            Scheme::Https,
+        ];
         self.scheme = match known.into_iter().find(|s| s.as_str() == scheme) {
             Some(scheme) => scheme,
             None => {
@@ -251,6 +275,8 @@ mod tests {
             ("ws://127.0.0.1", "127.0.0.1:8083", "/mqtt"),
             ("ws://127.0.0.1:80/", "127.0.0.1:80", "/"),
             ("mqtt://localhost:1", "127.0.0.1:1", ""),
+            ("http://127.0.0.1", "127.0.0.1:18083", ""),
+            ("http://127.0.0.1:80/", "127.0.0.1:80", ""),
             ("mqtts://127.0.0.1", "127.0.0.1:8883", ""),
             ("wss://127.0.0.1", "127.0.0.1:8084", "/mqtt"),
         ] {
@@ -280,6 +306,8 @@ mod tests {
             ("mqtt://:1883", "needs a host"),
             ("mqtt://127.0.0.1:70000", "no port"),
             ("mqtt://127.0.0.1/x", "no path"),
+            ("http://127.0.0.1/api", "no path"),
+            ("amqp://127.0.0.1", "not in this build"),
             ("mqtt://u:p@127.0.0.1", "no user"),
         ] {
             let error = resolve(url).unwrap_err();

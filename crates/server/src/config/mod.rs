@@ -4,6 +4,7 @@
 //! fails and leaves the old. Every key is declared once, in `keys.rs`. Nothing here binds a socket,
 //! and a value that is wrong is never replaced by a default.
 
+mod api_token;
 mod error;
 mod keys;
 mod layers;
@@ -17,19 +18,20 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use api_token::{ApiToken, Role, TokenHash};
 pub use error::{ConfigError, Origin, Problem};
 pub use listener::{Listener, Scheme};
 pub use reference::{ReferenceRow, reference, reference_rows};
 pub use transport::{ClientAuth, IdentitySource, Mode, Network, TlsKeys, TlsVersion};
 pub use value::Value;
-pub use values::{AuthFiles, Durability, LogFormat, LogLevel, ServerLimits, Values};
+pub use values::{AdminLimits, AuthFiles, Durability, LogFormat, LogLevel, ServerLimits, Values};
 
 use crate::auth::{Anonymous, Authenticator, ByCertificate, PasswordFile};
 use crate::tls::{self, Loaded, Terms};
 use broker::auth::{Acl, Policy};
 use broker::{Redirect, Settings};
-use keys::{KEYS, LISTENER_KEYS};
-use layers::{Entry, Layers};
+use keys::{API_TOKEN_KEYS, KEYS, Key, LISTENER_KEYS};
+use layers::{Entry, Layers, TokenEntry};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -67,6 +69,8 @@ pub struct Config {
     pub values: Values,
     /// In the order in which they are bound and announced.
     pub listeners: Vec<Listener>,
+    /// The tokens of the HTTP API.
+    pub api_tokens: Vec<ApiToken>,
     /// What the operator should be told at every start.
     pub warnings: Vec<String>,
     policy: Policy,
@@ -75,6 +79,7 @@ pub struct Config {
     tls: Vec<Option<Arc<Terms>>>,
     sources: Sources,
     entries: Vec<Entry>,
+    tokens: Vec<TokenEntry>,
     origins: BTreeMap<&'static str, Origin>,
 }
 
@@ -101,6 +106,18 @@ pub struct Reloaded {
 pub struct Shown {
     pub key: String,
     pub value: Value,
+    pub origin: Origin,
+}
+
+/// A bound, as a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// Such as `limits.max_connections`.
+    pub key: &'static str,
+    /// `None` where it is unlimited.
+    pub value: Option<u64>,
+    /// `bytes`, `seconds`, `milliseconds`; empty for a count.
+    pub unit: &'static str,
     pub origin: Origin,
 }
 
@@ -138,6 +155,16 @@ impl Config {
     }
 
     /// What TLS agrees to on each listener.
+    /// Whether a client without a name is let in, by listener.
+    pub(crate) fn anonymous_listeners(&self) -> Vec<bool> {
+        let users = self.values.auth.password_file.is_some();
+        let let_in = |l: &Listener| {
+            let open = l.insecure_anonymous || (!users && l.is_loopback());
+            !l.scheme.is_admin() && open
+        };
+        self.listeners.iter().map(let_in).collect()
+    }
+
     pub(crate) fn tls_terms(&self) -> &[Option<Arc<Terms>>] {
         &self.tls
     }
@@ -159,6 +186,10 @@ impl Config {
             if config.listeners != self.listeners {
                 needs_restart.push("listener");
             }
+            if config.values.admin_limits.max_connections != running.admin_limits.max_connections {
+                needs_restart.push("limits.max_admin_connections");
+            }
+            config.values.admin_limits.max_connections = running.admin_limits.max_connections;
             config.values.data_dir = running.data_dir.clone();
             config.values.durability = running.durability;
             config.values.shards = running.shards;
@@ -173,27 +204,34 @@ impl Config {
 
     /// Every key with its value and where that comes from.
     pub fn show(&self) -> Vec<Shown> {
-        let own = KEYS.iter().map(|key| Shown {
-            key: key.name.to_owned(),
-            value: key.show(&self.values),
-            origin: self
-                .origins
-                .get(key.name)
-                .cloned()
-                .unwrap_or(Origin::Default),
-        });
-        let listeners = self.entries.iter().enumerate().flat_map(|(i, entry)| {
-            LISTENER_KEYS.iter().map(move |key| Shown {
-                key: format!("listener[{i}].{}", key.name),
-                value: key.show(&entry.listener),
-                origin: entry
-                    .origins
-                    .get(key.name)
-                    .cloned()
-                    .unwrap_or(Origin::Default),
+        let mut all = shown_of(KEYS, &self.values, &self.origins, "");
+        for (i, entry) in self.entries.iter().enumerate() {
+            let prefix = format!("listener[{i}].");
+            let (listener, origins) = (&entry.listener, &entry.origins);
+            all.extend(shown_of(LISTENER_KEYS, listener, origins, &prefix));
+        }
+        for (i, entry) in self.tokens.iter().enumerate() {
+            let prefix = format!("api_token[{i}].");
+            let (token, origins) = (&entry.token, &entry.origins);
+            all.extend(shown_of(API_TOKEN_KEYS, token, origins, &prefix));
+        }
+        all
+    }
+
+    /// Every key of `[limits]`.
+    pub fn bounds(&self) -> Vec<Bound> {
+        let limits = KEYS.iter().filter(|key| key.name.starts_with("limits."));
+        let bound = |key: &Key<Values>| {
+            // What a key shows it also reads.
+            let value = key.rule.shown_number(key.show(&self.values)).ok()?;
+            Some(Bound {
+                key: key.name,
+                value,
+                unit: key.rule.unit(),
+                origin: origin_in(&self.origins, key.name),
             })
-        });
-        own.chain(listeners).collect()
+        };
+        limits.filter_map(bound).collect()
     }
 
     /// `running` is given at a reload: its listeners go on being served whatever the sources say
@@ -242,9 +280,29 @@ impl Config {
             tls,
             sources,
             entries: layers.listeners,
+            api_tokens: layers.tokens.iter().map(|e| e.token.clone()).collect(),
+            tokens: layers.tokens,
             origins: layers.origins,
         })
     }
+}
+
+fn shown_of<T>(
+    keys: &'static [Key<T>],
+    of: &T,
+    origins: &BTreeMap<&'static str, Origin>,
+    prefix: &str,
+) -> Vec<Shown> {
+    let one = |key: &Key<T>| Shown {
+        key: format!("{prefix}{}", key.name),
+        value: key.show(of),
+        origin: origin_in(origins, key.name),
+    };
+    keys.iter().map(one).collect()
+}
+
+fn origin_in(origins: &BTreeMap<&'static str, Origin>, key: &str) -> Origin {
+    origins.get(key).cloned().unwrap_or(Origin::Default)
 }
 
 /// A problem was written down.
@@ -363,8 +421,9 @@ fn check(layers: &mut Layers, served: &[Entry]) {
     }
     for entry in served.iter().chain(&layers.listeners.clone()) {
         let listener = &entry.listener;
+        // Whoever comes in at an admin listener needs a password or a token in any case.
         let open = listener.is_loopback() || listener.insecure_anonymous;
-        if open || listener.requires_certificate() {
+        if open || listener.requires_certificate() || listener.scheme.is_admin() {
             continue;
         }
         let what = format!(
@@ -407,12 +466,22 @@ fn warnings(values: &Values, listeners: &[Listener], users: bool) -> Vec<String>
     }
     for listener in listeners
         .iter()
+        .filter(|l| l.scheme == Scheme::Http && !l.is_loopback())
+    {
+        warnings.push(format!(
+            "{} can be reached from other machines, and passwords and tokens travel there as they \
+             are: use https, or keep it to networks that you trust",
+            listener.url
+        ));
+    }
+    for listener in listeners
+        .iter()
         .filter(|l| l.is_loopback() && !l.proxy_protocol.is_empty() && !users)
         .filter(|l| !l.requires_certificate())
     {
         warnings.push(format!(
             "{} takes connections from a proxy and no authenticator is configured: whoever \
-             reaches the proxy is let in",
+              reaches the proxy is let in",
             listener.url
         ));
     }

@@ -2,7 +2,8 @@
 //!
 //! Pure. `docs/configuration.md` is this text; a test holds them together.
 
-use super::keys::{KEYS, Key, LISTENER_KEYS};
+use super::api_token::ApiToken;
+use super::keys::{API_TOKEN_KEYS, KEYS, Key, LISTENER_KEYS};
 use super::listener::Listener;
 use super::values::Values;
 use std::fmt::Write;
@@ -22,13 +23,13 @@ pub struct ReferenceRow {
 pub fn reference_rows() -> Vec<ReferenceRow> {
     let values = Values::default();
     let listener = Listener::default();
+    let token = ApiToken::default();
     let own = KEYS.iter().map(|key| row(key, &values, ""));
-    own.chain(
-        LISTENER_KEYS
-            .iter()
-            .map(|key| row(key, &listener, "listener.")),
-    )
-    .collect()
+    let listeners = LISTENER_KEYS.iter();
+    let listeners = listeners.map(|key| row(key, &listener, "listener."));
+    let tokens = API_TOKEN_KEYS.iter();
+    let tokens = tokens.map(|key| row(key, &token, "api_token."));
+    own.chain(listeners).chain(tokens).collect()
 }
 
 fn row<T>(key: &Key<T>, defaults: &T, prefix: &str) -> ReferenceRow {
@@ -96,7 +97,9 @@ pub fn reference() -> String {
             section = Some(name);
         }
         let kind = row.kind.replace('|', "\\|");
-        let key = row.key.strip_prefix("listener.").unwrap_or(&row.key);
+        let mut in_list = ["listener.", "api_token."].iter();
+        let in_list = in_list.find_map(|list| row.key.strip_prefix(list));
+        let key = in_list.unwrap_or(&row.key);
         // Writing to a String cannot fail.
         let _ = writeln!(
             page,
@@ -114,8 +117,8 @@ fn heading(section: &str) -> String {
         "" => "The broker",
         "listener" => {
             "`[[listener]]`\n\nOne block for each listener. A block, a list in an environment \
-             variable, or a `--listen` replaces the\ndefault listeners, `mqtt://127.0.0.1:1883` and \
-             `ws://127.0.0.1:8083/mqtt`. Options may be given as a\nquery: `--listen \
+             variable, or a `--listen` replaces the\ndefault listeners, `mqtt://127.0.0.1:1883`, \
+             `ws://127.0.0.1:8083/mqtt` and\n`http://127.0.0.1:18083`. Options may be given as a\nquery: `--listen \
              'mqtt://0.0.0.0:1883?insecure_anonymous=true'`.\n\nA listener that other machines can \
              reach does not start while no authenticator is configured,\nunless it says \
              `insecure_anonymous` or asks for client certificates. [Transports](transports.md) explains \
@@ -131,6 +134,14 @@ fn heading(section: &str) -> String {
         "auth" => {
             "`[auth]`\n\nWho is let in, and what they may do: see [access control](access-control.md)."
         }
+        "api_token" => {
+            "`[[api_token]]`\n\nTokens of the [HTTP API](admin-api.md) for programs; people log in \
+             with a password instead. `waypost admin\ntoken` makes a token and prints the block to \
+             put here. All three keys are needed.\n\n```toml\n[[api_token]]\nname = \
+             \"prometheus\"\nrole = \"viewer\"\nsha256 = \
+             \"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"\n```"
+        }
+        "metrics" => "`[metrics]`\n\nSee [metrics](metrics.md).",
         "log" => "`[log]`",
         other => other,
     };

@@ -83,6 +83,14 @@ impl Rule {
         }
     }
 
+    /// The number that a shown value stands for; `None` for unlimited.
+    pub(super) fn shown_number(&self, shown: Value) -> Result<Option<u64>, String> {
+        self.number(&Given {
+            node: &Node::new(shown),
+            base: None,
+        })
+    }
+
     fn number(&self, given: &Given<'_>) -> Result<Option<u64>, String> {
         let n = match &given.node.value {
             Value::Int(i) => u64::try_from(*i).map_err(|_| self.out_of_range(&i.to_string()))?,

@@ -58,7 +58,12 @@ fn nothing_configured() {
     let config = load(Sources::default()).unwrap();
     assert_eq!(config.values, Values::default());
     let urls: Vec<_> = config.listeners.iter().map(|l| l.url.as_str()).collect();
-    assert_eq!(urls, ["mqtt://127.0.0.1:1883", "ws://127.0.0.1:8083/mqtt"]);
+    let default = [
+        "mqtt://127.0.0.1:1883",
+        "ws://127.0.0.1:8083/mqtt",
+        "http://127.0.0.1:18083",
+    ];
+    assert_eq!(urls, default);
     assert!(config.listeners.iter().all(Listener::is_loopback));
     let settings = config.settings();
     assert_eq!(settings.limits, broker::Limits::default());
@@ -123,6 +128,14 @@ fn every_key_arrives() {
         "mqtt.subscription_identifiers" = "false" => |c| c.settings().mqtt.subscription_identifiers, false;
         "mqtt.response_information" = "" => |c| c.settings().mqtt.response_information, None;
         "mqtt.server_reference" = "b.example:1883" => |c| c.settings().mqtt.redirect.map(|r| (r.server_reference, r.permanent)), Some(("b.example:1883".into(), false));
+        "limits.max_admin_connections" = "18" => |c| c.values.admin_limits.max_connections, 18;
+        "limits.max_admin_body" = "2 KiB" => |c| c.values.admin_limits.max_body_bytes, 2048;
+        "limits.admin_header_timeout_ms" = "1s" => |c| c.values.admin_limits.header_timeout_ms, 1000;
+        "limits.admin_request_timeout_ms" = "2s" => |c| c.values.admin_limits.request_timeout_ms, 2000;
+        "limits.max_admin_logins" = "19" => |c| c.values.admin_limits.max_logins, 19;
+        "limits.admin_login_lifetime_s" = "1h" => |c| c.values.admin_limits.login_lifetime_s, 3600;
+        "metrics.public" = "true" => |c| c.values.public_metrics, true;
+        "sys_interval_s" = "0" => |c| c.values.sys_interval_s, 0;
         "log.level" = "debug" => |c| c.values.log_level, LogLevel::Debug;
         "log.format" = "json" => |c| c.values.log_format, LogFormat::Json;
     };
@@ -154,7 +167,10 @@ fn every_limit_of_the_broker_has_a_key() {
 
 #[test]
 fn every_limit_accepts_unlimited_and_none_takes_zero_for_it() {
-    for key in KEYS.iter().filter(|k| k.name.starts_with("limits.")) {
+    // What operators may take of the control thread always has a bound.
+    let bounded = |name: &str| name.contains("admin");
+    let limits = KEYS.iter().filter(|k| k.name.starts_with("limits."));
+    for key in limits.filter(|k| !bounded(k.name)) {
         let config = set(&[&format!("{}=unlimited", key.name)]).unwrap();
         assert_eq!(
             key.show(&config.values),
@@ -269,17 +285,11 @@ fn what_this_build_does_not_speak_is_said() {
         "[[acl]]\nallow = 1\n",
         "[[rule]]\nname = \"x\"\n",
         "[[schema]]\n",
-        "[metrics]\nx = 1\n",
     ] {
         let error = file(&dir.write("w.toml", text)).unwrap_err().to_string();
         assert!(error.contains("not in this build"), "{text}: {error}");
     }
-    for url in [
-        "amqp://127.0.0.1",
-        "amqps://127.0.0.1",
-        "http://127.0.0.1",
-        "https://127.0.0.1",
-    ] {
+    for url in ["amqp://127.0.0.1", "amqps://127.0.0.1"] {
         let error = listen(&[url]).unwrap_err().to_string();
         assert!(error.contains("not in this build"), "{url}: {error}");
         assert!(error.contains("--listen"), "{url}: {error}");

@@ -111,11 +111,32 @@ impl Listener {
         self.tls.client_ca.is_some() && self.tls.client_auth != Some(ClientAuth::Optional)
     }
 
+    /// Keys that an admin listener has been given and that are for clients only.
+    fn keys_of_clients(&self) -> impl Iterator<Item = &'static str> {
+        let given = [
+            ("insecure_anonymous", self.insecure_anonymous),
+            ("origins", !self.origins.is_empty()),
+            ("identity_from_certificate", self.identity.is_some()),
+            ("proxy_protocol", !self.proxy_protocol.is_empty()),
+            ("max_connections", self.max_connections != usize::MAX),
+        ];
+        let admin = self.scheme.is_admin();
+        let given = given.into_iter().filter(move |(_, given)| admin && *given);
+        given.map(|(key, _)| key)
+    }
+
     /// What no key alone can say: the key meant, and what is wrong.
     pub(super) fn contradictions(&self) -> Vec<(&'static str, String)> {
         let (tls, scheme) = (&self.tls, self.scheme.as_str());
         let mut wrong = Vec::new();
         let mut say = |key, what: String| wrong.push((key, what));
+        for key in self.keys_of_clients() {
+            let what = match key {
+                "max_connections" => "an admin listener is bounded by limits.max_admin_connections",
+                _ => "an admin listener has no clients: take it out",
+            };
+            say(key, what.to_owned());
+        }
         if self.scheme.is_secure() {
             for (key, path) in [("cert", &tls.cert), ("key", &tls.key)] {
                 if path.is_none() {
@@ -138,7 +159,7 @@ impl Listener {
             for (key, _) in given.into_iter().filter(|(_, given)| *given) {
                 say(
                     key,
-                    format!("only mqtts and wss have it; this listener is {scheme}"),
+                    format!("only mqtts, wss and https have it; this listener is {scheme}"),
                 );
             }
         }

@@ -21,6 +21,11 @@ pub struct Values {
     pub server_reference: Option<String>,
     pub server_moved: bool,
     pub auth: AuthFiles,
+    pub admin_limits: AdminLimits,
+    /// Everybody may read the metrics.
+    pub public_metrics: bool,
+    /// Seconds between two looks at what `$SYS` says; 0 for never.
+    pub sys_interval_s: u32,
     pub log_level: LogLevel,
     pub log_format: LogFormat,
 }
@@ -37,6 +42,9 @@ impl Default for Values {
             server_reference: None,
             server_moved: false,
             auth: AuthFiles::default(),
+            admin_limits: AdminLimits::default(),
+            public_metrics: false,
+            sys_interval_s: 10,
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
         }
@@ -63,6 +71,34 @@ impl Default for ServerLimits {
             max_unauthenticated_per_ip: 64,
             failed_logins_per_minute: 10,
             tls_handshake_timeout_ms: 5_000,
+        }
+    }
+}
+
+/// Bounds of the HTTP side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminLimits {
+    /// Of all its listeners together.
+    pub max_connections: usize,
+    pub max_body_bytes: usize,
+    /// From a connection's readiness for a request to the end of its headers.
+    pub header_timeout_ms: u64,
+    /// From there to the beginning of the answer.
+    pub request_timeout_ms: u64,
+    /// Tokens that logins were given, at one time.
+    pub max_logins: usize,
+    pub login_lifetime_s: u32,
+}
+
+impl Default for AdminLimits {
+    fn default() -> Self {
+        AdminLimits {
+            max_connections: 256,
+            max_body_bytes: 1 << 20,
+            header_timeout_ms: 10_000,
+            request_timeout_ms: 30_000,
+            max_logins: 1_000,
+            login_lifetime_s: 12 * 3600,
         }
     }
 }

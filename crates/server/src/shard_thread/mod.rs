@@ -7,6 +7,7 @@
 
 mod handshakes;
 mod lingering;
+mod operators;
 mod output;
 mod reading;
 mod slots;
@@ -25,6 +26,7 @@ use handshakes::Handshakes;
 use lingering::Lingering;
 use message::ShardId;
 use mio::{Events, Poll, Registry, Token};
+use operators::Unsettled;
 use slots::{Slot, Slots, flag};
 use std::collections::VecDeque;
 use std::io;
@@ -73,6 +75,8 @@ pub(crate) struct ShardThread {
     /// Answers to logins, kept until the sockets have been read: an answer may let a connection move,
     /// and then neither its bytes nor its id may be touched before the turn ends.
     replies: Vec<AuthReply>,
+    /// Operators who wait for the log.
+    unsettled: Unsettled,
     /// Letters of this turn, by target.
     outgoing: Vec<Vec<Letter>>,
     stage: Stage,
@@ -118,6 +122,7 @@ impl ShardThread {
             turn: Turn::default(),
             letters: Vec::new(),
             replies: Vec::new(),
+            unsettled: Unsettled::default(),
             outgoing: wiring.shards.iter().map(|_| Vec::new()).collect(),
             stage: Stage::Serving,
             wiring,
@@ -191,7 +196,10 @@ impl ShardThread {
                         self.shard.on_mail(mail, self.now);
                     }
                 }
-                Letter::Durable(upto) => self.shard.on_durable(upto, self.now),
+                Letter::Durable(upto) => {
+                    self.shard.on_durable(upto, self.now);
+                    self.unsettled.settle(upto);
+                }
                 Letter::Accepted(link, peer) => self.accept(link, peer),
                 Letter::Arrive(arrival) => self.arrive(*arrival),
                 Letter::Auth(reply) => self.replies.push(reply),
@@ -199,6 +207,8 @@ impl ShardThread {
                     self.login = login;
                     self.shard.on_settings(settings, self.now);
                 }
+                Letter::Inspect(question, reply) => self.inspect(&question, reply),
+                Letter::Command(command, reply) => self.command(command, reply),
                 Letter::Ping(round) => self.wiring.pulse[usize::from(self.id)].beat(round),
                 Letter::Shutdown => {
                     self.stage = Stage::Draining;

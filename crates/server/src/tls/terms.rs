@@ -112,7 +112,7 @@ impl Loading<'_> {
         let config = builder.with_single_cert(chain, private);
         let mut config = config.map_err(|e| unfit(cert, key, &e))?;
         let alpn = match self.listener.scheme {
-            Scheme::Wss => "http/1.1",
+            Scheme::Wss | Scheme::Https => "http/1.1",
             _ => "mqtt",
         };
         config.alpn_protocols = vec![alpn.into()];
@@ -205,6 +205,11 @@ pub(crate) struct Begun {
 }
 
 impl Terms {
+    /// For whoever drives TLS by other means than [`super::TlsStream`].
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        self.config.clone()
+    }
+
     pub(crate) fn begin(self: Arc<Self>) -> Result<Begun, rustls::Error> {
         let session = UnbufferedServerConnection::new(self.config.clone())?;
         Ok(Begun {

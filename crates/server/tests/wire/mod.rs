@@ -1,6 +1,7 @@
 //! A node under test, and MQTT packets by hand.
 #![allow(dead_code)] // each test binary uses its part
 
+pub(crate) mod http;
 pub(crate) mod mqtt5;
 pub(crate) mod pki;
 pub(crate) mod site;

@@ -82,6 +82,7 @@ impl TlsSite {
         let toml = format!("shards = 2\nlog.level = 'error'\n{toml}");
         load(Sources {
             file: Some(self.folder.write("waypost.toml", &toml)),
+            data_dir: Some(self.folder.path("data")),
             ..super::in_memory()
         })
     }

@@ -352,10 +352,7 @@ impl Client {
         }
         // A CONNECT of before may have begun a session without our knowing, so `present` is no fault.
         if !present {
-            ledger.session_ended(self.no);
-            self.session += 1;
-            self.outgoing.forget();
-            self.incoming.forget();
+            self.forget_session(ledger);
         }
         self.has_session = self.profile.persistent;
         let granted = connack
@@ -373,12 +370,22 @@ impl Client {
         self.pump(world, ledger);
     }
 
+    /// There is no session of before any more.
+    pub fn forget_session(&mut self, ledger: &mut Ledger) {
+        ledger.session_ended(self.no);
+        self.has_session = false;
+        self.session += 1;
+        self.outgoing.forget();
+        self.incoming.forget();
+    }
+
     fn on_suback(&mut self, world: &World, ledger: &mut Ledger, suback: &Suback<'_>) {
         match self.requests.remove(&suback.packet_id) {
             Some(Request::Subscribe(filter)) if suback.codes.iter().all(|c| *c < 0x80) => {
                 let name = format!("{} {filter}", self.profile.id);
                 let shared = filter.starts_with("$share/");
-                if self.profile.persistent && !shared && !world.is_synced(name.as_bytes()) {
+                let known = world.is_synced(name.as_bytes()) || self.profile.may_be_forgotten;
+                if self.profile.persistent && !shared && !known {
                     self.fault(
                         ledger,
                         format!("{filter} was granted before it was durable"),

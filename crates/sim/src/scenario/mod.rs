@@ -7,6 +7,7 @@ mod backpressure;
 mod crash;
 mod delivery;
 mod groups;
+mod operators;
 mod play;
 mod retained;
 mod sessions;
@@ -51,6 +52,7 @@ pub const ALL: &[Scenario] = &[
     retained::EXACTLY_ONCE,
     wills::WILL_STORM,
     stopping::SHUTDOWN,
+    operators::OPERATORS,
     crash::CRASH,
 ];
 

@@ -23,6 +23,9 @@ pub struct Mix {
     pub tick_ms: usize,
     /// Sets the wall clock.
     pub jump: u32,
+    /// An operator closes a client's connection, or ends its session.
+    pub kick: u32,
+    pub delete_session: u32,
     /// Of the publishes: topics, qualities, percentage retained, and of those the ones that clear.
     pub topics: Vec<String>,
     pub qos: Vec<u8>,
@@ -54,6 +57,8 @@ impl Default for Mix {
             tick: 0,
             tick_ms: 50,
             jump: 0,
+            kick: 0,
+            delete_session: 0,
             topics: vec!["t/1".into(), "t/2".into(), "u/1".into()],
             qos: vec![0, 1, 2],
             retain: 0,
@@ -80,10 +85,12 @@ enum Act {
     HoldLog,
     Tick,
     Jump,
+    Kick,
+    DeleteSession,
 }
 
 impl Mix {
-    fn shares(&self) -> [(Act, u32); 12] {
+    fn shares(&self) -> [(Act, u32); 14] {
         [
             (Act::Read, self.read),
             (Act::Acknowledge, self.acknowledge),
@@ -97,6 +104,8 @@ impl Mix {
             (Act::HoldLog, self.hold_log),
             (Act::Tick, self.tick),
             (Act::Jump, self.jump),
+            (Act::Kick, self.kick),
+            (Act::DeleteSession, self.delete_session),
         ]
     }
 }
@@ -172,6 +181,8 @@ impl Stage {
                     .pick(&[3_600_000, -3_600_000, 86_400_000, -86_400_000]);
                 self.world.jump_clock(by);
             }
+            Act::Kick if troubled => self.kick(no),
+            Act::DeleteSession if fickle => self.delete_session(no),
             _ => {}
         }
     }

@@ -179,6 +179,7 @@ impl Stage {
         self.come_to_rest();
         self.ledger.faults.extend(oracle::judge(&self.ledger));
         self.check_log();
+        self.ledger.faults.extend(self.world.wrong_levels());
     }
 
     fn check_log(&mut self) {

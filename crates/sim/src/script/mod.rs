@@ -8,6 +8,7 @@ mod case;
 mod client_end;
 mod decode;
 mod encode;
+mod operate;
 mod packet;
 mod props;
 mod run;

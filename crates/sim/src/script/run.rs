@@ -3,7 +3,7 @@
 use super::case::{Case, Expect, Item, Wanted};
 use super::client_end::ClientEnd;
 use super::packet::Names;
-use super::{encode, setting, words};
+use super::{encode, operate, setting, words};
 use crate::world::{self, Config, Keep, World};
 use broker::Settings;
 use broker::auth::{Acl, Policy};
@@ -212,7 +212,10 @@ impl Run {
                 return Err(format!("at the end {name} has unexpected: {}", seen(end)));
             }
         }
-        Ok(())
+        match self.world().wrong_levels()[..] {
+            [] => Ok(()),
+            ref wrong => Err(wrong.join(", ")),
+        }
     }
 
     fn act(&mut self, name: &str, words: &[String]) -> Result<(), String> {
@@ -317,7 +320,8 @@ impl Run {
                 let shards = shards.strip_prefix("shards=").ok_or("@restart shards=N")?;
                 return self.restart(words::number(shards)? as u16);
             }
-            _ => return Err(format!("there is no directive @{}", words.join(" "))),
+            _ => operate::direct(world, words)
+                .unwrap_or_else(|| Err(format!("there is no directive @{}", words.join(" "))))?,
         }
         self.read_all();
         Ok(())

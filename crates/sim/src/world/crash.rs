@@ -53,7 +53,7 @@ impl World {
         RUNNING.with(|running| running.replace(Weak::new()));
         let old = &self.0;
         let settings = old.settings.borrow().clone();
-        let new = new_shards(shards, &settings, &mut old.rng.borrow_mut());
+        let (new, shared) = new_shards(shards, &settings, &mut old.rng.borrow_mut());
         let now = old.now.get();
         let desk = || Desk {
             told: true,
@@ -71,6 +71,8 @@ impl World {
             rng: old.rng.clone(),
             desks: RefCell::new(new.iter().map(|_| desk()).collect()),
             shards: Vec::new(),
+            shared,
+            done: RefCell::default(),
             links: RefCell::new(old.links.take()),
             active: RefCell::new(old.active.take()),
             log: RefCell::new(old.log.replace(super::LogDesk::new(0))),

@@ -10,6 +10,7 @@ mod auth_desk;
 mod crash;
 mod link;
 mod log_desk;
+mod operator;
 mod steps;
 mod trace;
 mod turn;
@@ -19,6 +20,7 @@ use auth_desk::AuthDesk;
 use broker::auth::AuthReply;
 use broker::conn::Handoff;
 use broker::mail::Mail;
+use broker::operator::{Command, Done};
 use broker::{ConnId, Now, Settings, Shard, Shared, Stats};
 pub use crash::Keep;
 use link::{End, Link, Place};
@@ -80,6 +82,7 @@ enum Letter {
     Auth(AuthReply),
     Settings(Arc<Settings>),
     Shutdown,
+    Command(Command),
 }
 
 /// What the world knows of a shard, beside the shard itself.
@@ -106,6 +109,9 @@ struct Inner {
     lives: u32,
     rng: RefCell<Rng>,
     shards: Vec<RefCell<Shard>>,
+    shared: Arc<Shared>,
+    /// What came of commands.
+    done: RefCell<VecDeque<Done>>,
     desks: RefCell<Vec<Desk>>,
     links: RefCell<Vec<Link>>,
     /// Sockets that something can still happen to.
@@ -129,7 +135,7 @@ impl World {
     pub fn new(config: &Config) -> Self {
         let mut rng = Rng::new(config.seed);
         let settings = Arc::new(config.settings.clone());
-        let shards = new_shards(config.shards, &settings, &mut rng);
+        let (shards, shared) = new_shards(config.shards, &settings, &mut rng);
         let log = LogDesk::new(rng.draw());
         World(Rc::new(Inner {
             seed: config.seed,
@@ -146,6 +152,8 @@ impl World {
             rng: RefCell::new(rng),
             desks: RefCell::new(shards.iter().map(|_| Desk::default()).collect()),
             shards: shards.into_iter().map(RefCell::new).collect(),
+            shared,
+            done: RefCell::default(),
             links: RefCell::default(),
             active: RefCell::default(),
             log: RefCell::new(log),
@@ -328,10 +336,15 @@ impl World {
 }
 
 /// The shards of a node that starts.
-fn new_shards(count: ShardId, settings: &Arc<Settings>, rng: &mut Rng) -> Vec<Shard> {
+/// New shards, and what they share.
+fn new_shards(
+    count: ShardId,
+    settings: &Arc<Settings>,
+    rng: &mut Rng,
+) -> (Vec<Shard>, Arc<Shared>) {
     let shared = Arc::new(Shared::new(count, rng.draw()).with_yield_hook(on_yield));
     let new = |id| Shard::new(id, shared.clone(), settings.clone(), rng.draw());
-    (0..count).map(new).collect()
+    ((0..count).map(new).collect(), shared)
 }
 
 impl Inner {

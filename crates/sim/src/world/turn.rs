@@ -72,6 +72,10 @@ impl Inner {
                         self.lose(at, shard, conn, "the broker is stopping");
                     }
                 }
+                Letter::Command(command) => {
+                    let done = shard.command(command, now);
+                    self.done.borrow_mut().push_back(done);
+                }
                 Letter::Shutdown => {
                     self.desks.borrow_mut()[at].stopping = true;
                     shard.on_shutdown(now);

@@ -1,19 +1,10 @@
 //! `waypost passwd`: users of a password file.
-//!
-//! Rewrites the file in one step, keeping every line that is not the user's. A password is never an
-//! argument, where other users of the machine could read it.
 
+use super::user_file::{Change, change};
 use crate::failure::Failure;
-use crate::output::{Output, is_terminal};
 use clap::Args;
-use server::auth::{PasswordFile, check_user_name, hash_password};
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
-use std::path::{Path, PathBuf};
-
-/// Longest password that is taken; the protocol has no more room.
-const MAX_PASSWORD: usize = 65_535;
+use server::auth::{PasswordFile, hash_password};
+use std::path::PathBuf;
 
 /// Add a user to a password file, change a password, or delete a user.
 #[derive(Debug, Args)]
@@ -29,198 +20,16 @@ Exit codes: 0 done, 1 failed, 64 wrong usage")]
 pub(crate) struct Options {
     /// The password file; it is made where it does not exist
     file: PathBuf,
-    /// The name of the user
-    user: String,
-    /// Take the user out
-    #[arg(long, conflicts_with = "password_stdin")]
-    delete: bool,
-    /// Read the password from the first line of standard input
-    #[arg(long)]
-    password_stdin: bool,
+    #[command(flatten)]
+    change: Change,
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    check_user_name(&options.user).map_err(Failure::usage)?;
-    let path = &options.file;
-    let before = read(path)?;
-    // A file that is broken already is not made worse.
-    if let Err(e) = PasswordFile::parse(&before) {
-        return Err(Failure::failed(format!(
-            "{}:{}: {}",
-            path.display(),
-            e.line,
-            e.what
-        )));
-    }
-    let user = options.user.as_str();
-    let known = before.lines().any(|line| is_user(line, user));
-    let after = if options.delete {
-        if !known {
-            return Err(Failure::failed(format!(
-                "{} has no user {user:?}",
-                path.display()
-            )));
-        }
-        rewrite(&before, user, None)
-    } else {
-        let password = ask(options)?;
-        let hash = hash_password(password.as_bytes()).map_err(Failure::failed)?;
-        rewrite(&before, user, Some(&hash))
+    let check = |text: &str| match PasswordFile::parse(text) {
+        Ok(_) => Ok(()),
+        Err(error) => Err((error.line, error.what)),
     };
-    write(path, &after).map_err(|e| Failure::failed(format!("{}: {e}", path.display())))?;
-    let done = match (options.delete, known) {
-        (true, _) => "deleted",
-        (false, true) => "changed",
-        (false, false) => "added",
-    };
-    let mut out = Output::new(false);
-    out.line(&format!("{user} {done}"))?;
-    out.flush()
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(text),
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(String::new()),
-        Err(e) => Err(Failure::failed(format!("{}: {e}", path.display()))),
-    }
-}
-
-fn is_user(line: &str, user: &str) -> bool {
-    line.split_once(':').is_some_and(|(name, _)| name == user)
-}
-
-/// The text with the user's line replaced, added at the end, or taken out.
-fn rewrite(before: &str, user: &str, hash: Option<&str>) -> String {
-    let own = hash.map(|hash| format!("{user}:{hash}"));
-    let mut lines: Vec<&str> = Vec::new();
-    let mut placed = false;
-    for line in before.lines() {
-        if !is_user(line, user) {
-            lines.push(line);
-        } else if let Some(own) = &own {
-            lines.push(own);
-            placed = true;
-        }
-    }
-    if let (Some(own), false) = (&own, placed) {
-        lines.push(own);
-    }
-    let mut after = lines.join("\n");
-    if !after.is_empty() {
-        after.push('\n');
-    }
-    after
-}
-
-fn ask(options: &Options) -> Result<String, Failure> {
-    let password = if options.password_stdin {
-        let mut text = String::new();
-        let at_most = u64::try_from(MAX_PASSWORD + 2).unwrap_or(u64::MAX);
-        std::io::stdin()
-            .take(at_most)
-            .read_to_string(&mut text)
-            .map_err(Failure::failed)?;
-        text.lines().next().unwrap_or_default().to_owned()
-    } else if is_terminal() {
-        let first = rpassword::prompt_password("Password: ").map_err(Failure::failed)?;
-        let second = rpassword::prompt_password("Again: ").map_err(Failure::failed)?;
-        if first != second {
-            return Err(Failure::failed(
-                "the two passwords differ; nothing is changed",
-            ));
-        }
-        first
-    } else {
-        return Err(Failure::usage(
-            "standard input is no terminal: use --password-stdin",
-        ));
-    };
-    if password.is_empty() {
-        return Err(Failure::usage("an empty password is none"));
-    }
-    if password.len() > MAX_PASSWORD {
-        return Err(Failure::usage(format!(
-            "a password has at most {MAX_PASSWORD} bytes"
-        )));
-    }
-    Ok(password)
-}
-
-/// Writes a new file beside the old one, with the same owner and rights, and puts it in its place.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    // A link stays a link: what it points to is replaced.
-    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;
-    let mut beside = std::ffi::OsString::from(".");
-    beside.push(name);
-    beside.push(format!(".{}", std::process::id()));
-    let beside = path.with_file_name(beside);
-    let result = write_beside(&path, &beside, text);
-    if result.is_err() {
-        // It may not even have been made.
-        let _ = std::fs::remove_file(&beside);
-    }
-    result
-}
-
-fn write_beside(path: &Path, beside: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(beside)?;
-    if let Ok(old) = std::fs::metadata(path) {
-        file.set_permissions(std::fs::Permissions::from_mode(old.mode() & 0o7777))?;
-        // Only root may give a file away; then it stays with who writes it.
-        let _ = fchown(&file, Some(old.uid()), Some(old.gid()));
-    }
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(beside, path)?;
-    let dir = path
-        .parent()
-        .filter(|dir| !dir.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    File::open(dir)?.sync_all()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn other_lines_stay_as_they_are() {
-        let before = "# staff\nalice:x\n\nbob:y\n";
-        assert_eq!(
-            rewrite(before, "alice", Some("z")),
-            "# staff\nalice:z\n\nbob:y\n"
-        );
-        assert_eq!(
-            rewrite(before, "carol", Some("z")),
-            "# staff\nalice:x\n\nbob:y\ncarol:z\n"
-        );
-        assert_eq!(rewrite(before, "bob", None), "# staff\nalice:x\n\n");
-        assert_eq!(rewrite("", "a", Some("z")), "a:z\n");
-        assert_eq!(rewrite("a:z", "a", None), "");
-    }
-
-    #[test]
-    fn a_file_is_replaced_in_one_step() {
-        let dir = std::env::temp_dir().join(format!("waypost-passwd-{}", std::process::id()));
-        std::fs::create_dir_all(&dir).unwrap();
-        let path = dir.join("users");
-        write(&path, "a:1\n").unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-        write(&path, "a:2\n").unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a:2\n");
-        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
-        assert_eq!(
-            std::fs::read_dir(&dir).unwrap().count(),
-            1,
-            "nothing is left beside it"
-        );
-        std::fs::remove_dir_all(&dir).unwrap();
-    }
+    change(&options.file, &options.change, check, |password| {
+        hash_password(password.as_bytes())
+    })
 }

@@ -11,7 +11,8 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   waypost serve
-      MQTT on mqtt://127.0.0.1:1883, WebSocket on ws://127.0.0.1:8083/mqtt
+      MQTT on mqtt://127.0.0.1:1883, WebSocket on ws://127.0.0.1:8083/mqtt, the HTTP API on
+      http://127.0.0.1:18083 (the first start prints its password)
   waypost serve --listen mqtt://0.0.0.0:1883 --set auth.password_file=users.txt
       for other machines too, with users made by `waypost passwd users.txt NAME`
   waypost serve --listen 'mqtts://127.0.0.1:8883?cert=chain.pem&key=key.pem' --listen unix:/run/mqtt.sock
