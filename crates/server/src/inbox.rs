@@ -3,12 +3,13 @@
 //!
 //! A push never waits and never fails. What bounds an inbox is taken where work is admitted: mails by
 //! the shards' credit, new and moving connections by `max_connections`, logins by the bound of the
-//! login queue, durable marks by one per shard and sync, pings by the round that is under way.
+//! login queue, durable marks by one per shard and sync, bodies by what was asked for, pings by the round that is under way.
 
 use broker::auth::{AuthReply, Peer};
 use broker::conn::Handoff;
 use broker::mail::Mail;
 use broker::{ConnId, Settings};
+use message::record::Body;
 use mio::{Registry, Token, Waker};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +28,8 @@ pub(crate) enum Letter {
     Accepted(Link, Peer),
     /// All store operations of this shard up to this number are durable.
     Durable(u64),
+    /// A message that this shard has asked the log for, by its ticket.
+    Body(u64, Option<Body>),
     Auth(AuthReply),
     Settings(Arc<Settings>, Login),
     /// Show that the shard turns, by the number of this round of the watchdog.

@@ -135,7 +135,7 @@ fn bodies_come_back_by_id() {
     log.handle()
         .give((1..=200).map(|seq| op(seq, enqueue(seq))).collect());
     for id in (1..=201).rev() {
-        log.handle().read(id, MessageId(id));
+        log.handle().read(vec![(id, MessageId(id))]);
     }
     let mut seen = 0;
     while seen < 201 {

@@ -1,0 +1,268 @@
+//! The younger part of a waiting line, whose bodies are in the log alone: a small entry per message.
+//!
+//! Owned by a line ([`super::Backlog`], [`super::Group`]). Bodies come back in batches, oldest first, one
+//! batch at a time; a batch is handed over when it is whole, so reads may end in any order. A message
+//! without a record can't be read back: where it comes behind paged ones, its body stays in memory.
+
+use super::{Queued, Weight};
+use message::record::Body;
+use message::{Message, MessageId, QoS};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What a message that is paged out takes of the node's memory, the log's index included.
+const PAGED_WEIGHT: u64 = 80;
+/// Entries by which the line grows at least; beyond that by an eighth, since long lines are many bytes.
+const LEAST_GROWTH: usize = 16;
+
+/// A body with the subscription identifiers of this destination.
+type Kept = (Arc<Message>, Box<[u32]>);
+
+/// One paged message.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// 0 where the body is in [`Paged::kept`].
+    id: MessageId,
+    ordinal: u32,
+    charge: u32,
+    /// The end of the second in which it expires; 0 for never. The body knows the moment.
+    expires_s: u32,
+    qos: QoS,
+    retain: bool,
+    again: bool,
+}
+
+/// An entry whose body is on its way.
+struct Coming {
+    entry: Entry,
+    /// With its subscription identifiers.
+    body: Option<Kept>,
+}
+
+/// What a line does about what comes next.
+#[derive(Debug)]
+pub(crate) enum Batch {
+    /// Nothing: it has enough, or nothing is paged, or a batch is on its way.
+    None,
+    /// Messages were taken in that were in memory all the same.
+    Here,
+    /// These are to be read; each body is told by its place in this list.
+    Read(Vec<MessageId>),
+}
+
+/// What the arrival of a body means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// Nobody waits for it any more.
+    Unknown,
+    /// Others of its batch are still on their way.
+    Expected,
+    /// The batch is whole.
+    Last,
+    /// The log does not have what it has promised.
+    Missing,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Paged {
+    line: VecDeque<Entry>,
+    /// Bodies, in order, of those entries of `line` that have no record.
+    kept: VecDeque<Kept>,
+    /// The batch that is being read: older than all of `line`.
+    coming: Vec<Coming>,
+    /// Of `coming`, those that are not there yet.
+    awaited: usize,
+    weight: Weight,
+}
+
+impl Paged {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.weight.messages == 0
+    }
+
+    pub(crate) fn weight(&self) -> Weight {
+        self.weight
+    }
+
+    /// A batch is on its way.
+    pub(crate) fn is_reading(&self) -> bool {
+        !self.coming.is_empty()
+    }
+
+    /// Appends a message, whose body is let go where it has a record.
+    pub(crate) fn push(&mut self, item: Queued) {
+        self.make_room();
+        let entry = Entry::of(&item);
+        self.weight += entry.weight();
+        if item.id == MessageId(0) {
+            self.kept.push_back((item.message, item.ids));
+        }
+        self.line.push_back(entry);
+    }
+
+    /// Puts a message before all others. Not while a batch is on its way.
+    pub(crate) fn push_front(&mut self, item: Queued) {
+        debug_assert!(!self.is_reading());
+        self.make_room();
+        let entry = Entry::of(&item);
+        self.weight += entry.weight();
+        if item.id == MessageId(0) {
+            self.kept.push_front((item.message, item.ids));
+        }
+        self.line.push_front(entry);
+    }
+
+    fn make_room(&mut self) {
+        if self.line.len() == self.line.capacity() {
+            let more = LEAST_GROWTH.max(self.line.len() / 8);
+            self.line.reserve_exact(more);
+        }
+    }
+
+    /// Takes out those of the oldest that have expired: what is to be settled.
+    pub(crate) fn take_expired(&mut self, now_ms: u64) -> Vec<(MessageId, u32)> {
+        let mut expired = Vec::new();
+        while !self.is_reading()
+            && let Some(entry) = self.line.pop_front_if(|entry| entry.expired(now_ms))
+        {
+            self.weight -= entry.weight();
+            if entry.id == MessageId(0) {
+                self.kept.pop_front();
+            }
+            expired.push((entry.id, entry.ordinal));
+        }
+        expired
+    }
+
+    /// Begins a batch of at most `room` bytes, but of one message at least.
+    pub(crate) fn begin_batch(&mut self, room: u64) -> Batch {
+        debug_assert!(!self.is_reading());
+        let (mut wanted, mut bytes) = (Vec::new(), 0);
+        while !self.line.is_empty() {
+            let fits = |entry: &mut Entry| bytes == 0 || bytes + u64::from(entry.charge) <= room;
+            let Some(entry) = self.line.pop_front_if(fits) else {
+                break;
+            };
+            bytes += u64::from(entry.charge);
+            self.weight -= entry.weight();
+            self.weight += entry.weight_in_memory();
+            let body = match entry.id {
+                MessageId(0) => self.kept.pop_front(),
+                id => {
+                    wanted.push(id);
+                    None
+                }
+            };
+            self.coming.push(Coming { entry, body });
+        }
+        self.awaited = wanted.len();
+        if self.line.is_empty() {
+            self.line = VecDeque::new();
+        }
+        match (wanted.is_empty(), self.coming.is_empty()) {
+            (false, _) => Batch::Read(wanted),
+            (true, false) => Batch::Here,
+            (true, true) => Batch::None,
+        }
+    }
+
+    /// A body of the batch, the one at this place of what was to be read, has come.
+    pub(crate) fn arrived(&mut self, at: usize, id: MessageId, body: Option<Body>) -> Arrival {
+        let mut awaited = self
+            .coming
+            .iter_mut()
+            .filter(|c| c.entry.id != MessageId(0));
+        let Some(coming) = awaited
+            .nth(at)
+            .filter(|c| c.entry.id == id && c.body.is_none())
+        else {
+            return Arrival::Unknown;
+        };
+        let Some(body) = body else {
+            return Arrival::Missing;
+        };
+        let mut ids = body.subscription_ids.into_iter();
+        let mine = ids.find(|(ordinal, _)| *ordinal == coming.entry.ordinal);
+        coming.body = Some((body.message, mine.map(|(_, ids)| ids).unwrap_or_default()));
+        self.awaited -= 1;
+        if self.awaited == 0 {
+            Arrival::Last
+        } else {
+            Arrival::Expected
+        }
+    }
+
+    /// The batch, in order, where it is whole.
+    pub(crate) fn take_batch(&mut self) -> impl Iterator<Item = Queued> {
+        let whole = if self.awaited == 0 {
+            std::mem::take(&mut self.coming)
+        } else {
+            Vec::new()
+        };
+        for coming in &whole {
+            self.weight -= coming.entry.weight_in_memory();
+        }
+        whole.into_iter().filter_map(|c| {
+            let (message, ids) = c.body?;
+            Some(Queued {
+                message,
+                qos: c.entry.qos,
+                retain: c.entry.retain,
+                ordinal: c.entry.ordinal,
+                id: c.entry.id,
+                ids,
+                held: None,
+                again: c.entry.again,
+            })
+        })
+    }
+
+    /// The line ends: what is to be settled, oldest first.
+    pub(crate) fn end(self) -> impl Iterator<Item = (MessageId, u32)> {
+        let coming = self.coming.into_iter().map(|c| c.entry);
+        let all = coming.chain(self.line);
+        all.map(|entry| (entry.id, entry.ordinal))
+    }
+}
+
+impl Entry {
+    fn of(item: &Queued) -> Self {
+        let expires_at = item.message.expires_at;
+        let second = |ms: u64| u32::try_from(ms / 1000 + 1).unwrap_or(u32::MAX);
+        Entry {
+            id: item.id,
+            ordinal: item.ordinal,
+            charge: u32::try_from(item.message.charge()).unwrap_or(u32::MAX),
+            expires_s: expires_at.map_or(0, second),
+            qos: item.qos,
+            retain: item.retain,
+            again: item.again,
+        }
+    }
+
+    /// True where it has surely expired.
+    fn expired(&self, now_ms: u64) -> bool {
+        self.expires_s != 0 && u64::from(self.expires_s) * 1000 <= now_ms
+    }
+
+    fn weight(&self) -> Weight {
+        let memory = if self.id == MessageId(0) {
+            u64::from(self.charge)
+        } else {
+            PAGED_WEIGHT
+        };
+        Weight {
+            memory,
+            ..self.weight_in_memory()
+        }
+    }
+
+    fn weight_in_memory(&self) -> Weight {
+        Weight {
+            messages: 1,
+            bytes: u64::from(self.charge),
+            memory: u64::from(self.charge),
+        }
+    }
+}
