@@ -105,6 +105,7 @@ impl Stage {
     pub fn come_to_rest(&mut self) {
         self.eager = true;
         self.world.hold_log(false);
+        self.world.hold_reads(false);
         for sock in std::mem::take(&mut self.forsaken) {
             self.world.cut(sock);
         }
