@@ -12,10 +12,17 @@ use crate::time::Now;
 use message::record::Body;
 use message::{MessageId, QueueId, ShardId};
 use slab::Slab;
+use std::collections::VecDeque;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Bits of a ticket below the shard's id.
 const KEY_BITS: u32 = 48;
+/// Destinations from which on a body is worth keeping for a moment.
+const MANY: usize = 8;
+/// Bodies that a shard keeps for a moment, and their bytes.
+const RECENT: usize = 64;
+const RECENT_BYTES: u64 = 4 << 20;
 
 /// A message that the log is to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +59,36 @@ struct Asked {
 pub(crate) struct Reads {
     shard: ShardId,
     asked: Slab<Asked>,
+    recent: Recent,
+}
+
+/// Bodies that came last and that many wait for: clients that were away together come back together,
+/// and a record with many destinations is long to read.
+#[derive(Default)]
+struct Recent {
+    line: VecDeque<Arc<Body>>,
+    bytes: u64,
+}
+
+impl Recent {
+    fn note(&mut self, body: &Arc<Body>) {
+        let charge = body.message.charge();
+        let id = body.message.id;
+        if body.waiting < MANY || charge > RECENT_BYTES || self.get(id).is_some() {
+            return;
+        }
+        self.line.push_back(body.clone());
+        self.bytes += charge;
+        while self.bytes > RECENT_BYTES || self.line.len() > RECENT {
+            let gone = self.line.pop_front();
+            self.bytes -= gone.map_or(self.bytes, |gone| gone.message.charge());
+        }
+    }
+
+    fn get(&self, id: MessageId) -> Option<Arc<Body>> {
+        let found = self.line.iter().find(|body| body.message.id == id);
+        found.cloned()
+    }
 }
 
 impl Reads {
@@ -59,6 +96,7 @@ impl Reads {
         Reads {
             shard,
             asked: Slab::new(),
+            recent: Recent::default(),
         }
     }
 
@@ -82,56 +120,49 @@ impl Shard {
         let Some(Asked { queue, id, at }) = self.reads.answered(ticket) else {
             return Ok(());
         };
-        let arrival = match self.sessions.of_queue(queue) {
-            Some(slot) => self.on_session_body(slot, (at, id), body, now),
-            None => self.on_group_body(queue, (at, id), body, now),
-        };
-        match arrival {
-            Arrival::Missing => Err(Lost { id, queue }),
-            Arrival::Unknown | Arrival::Expected | Arrival::Last => Ok(()),
+        let body = body.map(Arc::new);
+        if let Some(body) = &body {
+            self.reads.recent.note(body);
         }
+        match self.take_in(queue, (at, id), body.as_deref()) {
+            Arrival::Missing => return Err(Lost { id, queue }),
+            Arrival::Unknown | Arrival::Expected => {}
+            Arrival::Last => match self.sessions.of_queue(queue) {
+                Some(slot) => {
+                    self.pump(slot, now);
+                    self.resume_replay(slot);
+                }
+                None => self.hand_out(queue, now),
+            },
+        }
+        Ok(())
     }
 
-    fn on_session_body(
-        &mut self,
-        slot: u32,
-        (at, id): (usize, MessageId),
-        body: Option<Body>,
-        now: Now,
-    ) -> Arrival {
-        let window = Window::of(self.settings.limits.queue_window_bytes);
-        let Some(session) = self.sessions.get_mut(slot) else {
-            return Arrival::Unknown;
-        };
-        let before = session.backlog.weight();
-        let arrival = session.backlog.arrived(at, id, body);
-        if arrival == Arrival::Last && session.conn.is_none() {
-            session.backlog.page_out(window);
-        }
-        self.gauges.requeued(before, session.backlog.weight());
-        if arrival == Arrival::Last {
-            self.pump(slot, now);
-            self.resume_replay(slot);
-        }
-        arrival
-    }
-
-    fn on_group_body(
+    /// A body for the line of a session or group.
+    fn take_in(
         &mut self,
         queue: QueueId,
         (at, id): (usize, MessageId),
-        body: Option<Body>,
-        now: Now,
+        body: Option<&Body>,
     ) -> Arrival {
-        let Some(group) = self.groups.get_mut(&queue) else {
+        let window = Window::of(self.settings.limits.queue_window_bytes);
+        let slot = self.sessions.of_queue(queue);
+        let session = slot.and_then(|slot| self.sessions.get_mut(slot));
+        let (before, arrival, after) = if let Some(session) = session {
+            let backlog = &mut session.backlog;
+            let before = backlog.weight();
+            let arrival = backlog.arrived(at, id, body);
+            if arrival == Arrival::Last && session.conn.is_none() {
+                backlog.page_out(window);
+            }
+            (before, arrival, backlog.weight())
+        } else if let Some(group) = self.groups.get_mut(&queue) {
+            let before = group.weight();
+            (before, group.arrived(at, id, body), group.weight())
+        } else {
             return Arrival::Unknown;
         };
-        let before = group.weight();
-        let arrival = group.arrived(at, id, body);
-        self.gauges.requeued(before, group.weight());
-        if arrival == Arrival::Last {
-            self.hand_out(queue, now);
-        }
+        self.gauges.requeued(before, after);
         arrival
     }
 
@@ -172,11 +203,16 @@ impl Shard {
             Batch::None => false,
             Batch::Here => true,
             Batch::Read(wanted) => {
+                let mut whole = false;
                 for (at, id) in wanted.into_iter().enumerate() {
-                    let read = self.reads.ask(queue, id, at);
-                    self.out.reads.push(read);
+                    if let Some(body) = self.reads.recent.get(id) {
+                        whole |= self.take_in(queue, (at, id), Some(&body)) == Arrival::Last;
+                    } else {
+                        let read = self.reads.ask(queue, id, at);
+                        self.out.reads.push(read);
+                    }
                 }
-                false
+                whole
             }
         }
     }

@@ -67,6 +67,8 @@ pub struct Dest {
 pub struct Body {
     /// As the core has it.
     pub message: Arc<Message>,
+    /// Destinations that are not settled.
+    pub waiting: usize,
     /// Subscription identifiers by ordinal, of those destinations that have some.
     pub subscription_ids: Vec<(u32, Box<[u32]>)>,
 }

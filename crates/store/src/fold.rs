@@ -29,10 +29,12 @@ pub struct Live {
 impl Live {
     /// What a queue that has let go of the message wants back.
     pub fn into_body(self) -> Body {
+        let waiting = self.waiting.len();
         let ids = self.waiting.into_iter();
         let ids = ids.map(|w| (w.ordinal, w.dest.subscription_ids));
         Body {
             message: self.message,
+            waiting,
             subscription_ids: ids.filter(|(_, ids)| !ids.is_empty()).collect(),
         }
     }

@@ -137,7 +137,7 @@ impl Backlog {
     }
 
     /// See [`Paged::arrived`].
-    pub(crate) fn arrived(&mut self, at: usize, id: MessageId, body: Option<Body>) -> Arrival {
+    pub(crate) fn arrived(&mut self, at: usize, id: MessageId, body: Option<&Body>) -> Arrival {
         let Some(paged) = &mut self.paged else {
             return Arrival::Unknown;
         };
@@ -183,3 +183,7 @@ impl Backlog {
         self.line.is_empty() && self.paged.is_none()
     }
 }
+
+#[cfg(test)]
+#[path = "backlog_tests.rs"]
+mod tests;

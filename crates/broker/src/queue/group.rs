@@ -254,7 +254,7 @@ impl Group {
     }
 
     /// See [`Paged::arrived`].
-    pub(crate) fn arrived(&mut self, at: usize, id: MessageId, body: Option<Body>) -> Arrival {
+    pub(crate) fn arrived(&mut self, at: usize, id: MessageId, body: Option<&Body>) -> Arrival {
         let arrival = self.paged.arrived(at, id, body);
         if arrival == Arrival::Last {
             self.take_batch();

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// What a message that is paged out takes of the node's memory, the log's index included.
 const PAGED_WEIGHT: u64 = 80;
 /// Entries by which the line grows at least; beyond that by an eighth, since long lines are many bytes.
-const LEAST_GROWTH: usize = 16;
+const LEAST_GROWTH: usize = 4;
 
 /// A body with the subscription identifiers of this destination.
 type Kept = (Arc<Message>, Box<[u32]>);
@@ -83,6 +83,12 @@ impl Paged {
 
     pub(crate) fn weight(&self) -> Weight {
         self.weight
+    }
+
+    /// Bytes that entries take.
+    #[cfg(test)]
+    pub(crate) fn allocated(&self) -> usize {
+        self.line.capacity() * size_of::<Entry>()
     }
 
     /// A batch is on its way.
@@ -168,7 +174,7 @@ impl Paged {
     }
 
     /// A body of the batch, the one at this place of what was to be read, has come.
-    pub(crate) fn arrived(&mut self, at: usize, id: MessageId, body: Option<Body>) -> Arrival {
+    pub(crate) fn arrived(&mut self, at: usize, id: MessageId, body: Option<&Body>) -> Arrival {
         let mut awaited = self
             .coming
             .iter_mut()
@@ -182,9 +188,12 @@ impl Paged {
         let Some(body) = body else {
             return Arrival::Missing;
         };
-        let mut ids = body.subscription_ids.into_iter();
-        let mine = ids.find(|(ordinal, _)| *ordinal == coming.entry.ordinal);
-        coming.body = Some((body.message, mine.map(|(_, ids)| ids).unwrap_or_default()));
+        let ordinal = coming.entry.ordinal;
+        let ids = &body.subscription_ids;
+        let mine = ids.binary_search_by_key(&ordinal, |(of, _)| *of).ok();
+        let mine = mine.and_then(|at| ids.get(at));
+        let mine = mine.map(|(_, ids)| ids.clone()).unwrap_or_default();
+        coming.body = Some((body.message.clone(), mine));
         self.awaited -= 1;
         if self.awaited == 0 {
             Arrival::Last

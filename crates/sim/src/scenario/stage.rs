@@ -180,6 +180,21 @@ impl Stage {
         self.come_to_rest();
         self.ledger.faults.extend(oracle::judge(&self.ledger));
         self.check_log();
+        self.check_queues();
+    }
+
+    /// Nothing waits for anybody any more, and the shards' levels say so.
+    fn check_queues(&mut self) {
+        let counts = self.world.counts();
+        let levels = (
+            counts.queued_messages,
+            counts.queued_bytes,
+            counts.in_flight,
+        );
+        if levels != (0, 0, 0) {
+            let text = format!("queued messages, bytes, and in flight at rest: {levels:?}");
+            self.ledger.fault(text);
+        }
     }
 
     fn check_log(&mut self) {

@@ -18,6 +18,7 @@ use crate::rng::Rng;
 use auth_desk::AuthDesk;
 use broker::auth::AuthReply;
 use broker::conn::Handoff;
+use broker::inspect::{Answer, Counts, Question};
 use broker::mail::Mail;
 use broker::{ConnId, Now, Settings, Shard, Shared, Stats};
 pub use crash::Keep;
@@ -328,6 +329,19 @@ impl World {
             .iter()
             .map(|s| s.borrow().stats().clone())
             .collect()
+    }
+
+    /// What all shards have now.
+    pub fn counts(&self) -> Counts {
+        let mut all = Counts::default();
+        for shard in &self.0.shards {
+            if let Answer::Counts(counts) =
+                shard.borrow().inspect(&Question::Counts, self.0.node_now())
+            {
+                all.add(&counts);
+            }
+        }
+        all
     }
 
     /// A number that the seed determines, for whoever plays clients in this world.
