@@ -126,8 +126,8 @@ impl Shard {
         }
         match self.take_in(queue, (at, id), body.as_deref()) {
             Arrival::Missing => return Err(Lost { id, queue }),
-            Arrival::Unknown | Arrival::Expected => {}
-            Arrival::Last => match self.sessions.of_queue(queue) {
+            Arrival::Unknown | Arrival::Early => {}
+            Arrival::Next => match self.sessions.of_queue(queue) {
                 Some(slot) => {
                     self.pump(slot, now);
                     self.resume_replay(slot);
@@ -152,7 +152,7 @@ impl Shard {
             let backlog = &mut session.backlog;
             let before = backlog.weight();
             let arrival = backlog.arrived(at, id, body);
-            if arrival == Arrival::Last && session.conn.is_none() {
+            if arrival == Arrival::Next && session.conn.is_none() {
                 backlog.page_out(window);
             }
             (before, arrival, backlog.weight())
@@ -203,16 +203,17 @@ impl Shard {
             Batch::None => false,
             Batch::Here => true,
             Batch::Read(wanted) => {
-                let mut whole = false;
-                for (at, id) in wanted.into_iter().enumerate() {
+                // Those before the first that is to be read are here.
+                let mut taken_in = wanted.first().is_some_and(|(at, _)| *at > 0);
+                for (at, id) in wanted {
                     if let Some(body) = self.reads.recent.get(id) {
-                        whole |= self.take_in(queue, (at, id), Some(&body)) == Arrival::Last;
+                        taken_in |= self.take_in(queue, (at, id), Some(&body)) == Arrival::Next;
                     } else {
                         let read = self.reads.ask(queue, id, at);
                         self.out.reads.push(read);
                     }
                 }
-                whole
+                taken_in
             }
         }
     }

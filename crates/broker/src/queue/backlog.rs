@@ -129,7 +129,7 @@ impl Backlog {
         match &mut self.paged {
             Some(paged) if !half_full && !paged.is_reading() => {
                 let batch = paged.begin_batch(room.saturating_sub(self.weight.bytes));
-                self.take_batch();
+                self.take_ready();
                 batch
             }
             _ => Batch::None,
@@ -142,17 +142,17 @@ impl Backlog {
             return Arrival::Unknown;
         };
         let arrival = paged.arrived(at, id, body);
-        if arrival == Arrival::Last {
-            self.take_batch();
+        if arrival == Arrival::Next {
+            self.take_ready();
         }
         arrival
     }
 
-    fn take_batch(&mut self) {
+    fn take_ready(&mut self) {
         let Some(paged) = &mut self.paged else {
             return;
         };
-        for item in paged.take_batch() {
+        while let Some(item) = paged.take_next() {
             self.weight += Weight::of(&item.message);
             self.line.push_back(item);
         }

@@ -107,18 +107,14 @@ impl Trial {
             Step::PageIn { room } => {
                 if let Batch::Read(wanted) = self.line.page_in(room) {
                     assert!(self.asked.is_empty(), "one batch at a time");
-                    self.asked.extend(wanted.into_iter().enumerate());
+                    self.asked = wanted;
                 }
             }
             Step::Arrive(which) if !self.asked.is_empty() => {
                 let (at, id) = self.asked.swap_remove(which % self.asked.len());
-                let last = self.asked.is_empty();
+                let next = self.asked.iter().all(|(other, _)| *other > at);
                 let arrival = self.line.arrived(at, id, Some(&body(id.0)));
-                let wanted = if last {
-                    Arrival::Last
-                } else {
-                    Arrival::Expected
-                };
+                let wanted = if next { Arrival::Next } else { Arrival::Early };
                 assert_eq!(arrival, wanted);
             }
             Step::Arrive(_) => {}

@@ -249,22 +249,23 @@ impl Group {
             return Batch::None;
         }
         let batch = self.paged.begin_batch(room.saturating_sub(self.line_bytes));
-        self.take_batch();
+        self.take_ready();
         batch
     }
 
     /// See [`Paged::arrived`].
     pub(crate) fn arrived(&mut self, at: usize, id: MessageId, body: Option<&Body>) -> Arrival {
         let arrival = self.paged.arrived(at, id, body);
-        if arrival == Arrival::Last {
-            self.take_batch();
+        if arrival == Arrival::Next {
+            self.take_ready();
         }
         arrival
     }
 
-    fn take_batch(&mut self) {
-        let batch: Vec<_> = self.paged.take_batch().collect();
-        batch.into_iter().for_each(|item| self.append(item));
+    fn take_ready(&mut self) {
+        while let Some(item) = self.paged.take_next() {
+            self.append(item);
+        }
     }
 
     pub(crate) fn weight(&self) -> Weight {

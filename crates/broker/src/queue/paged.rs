@@ -1,8 +1,8 @@
 //! The younger part of a waiting line, whose bodies are in the log alone: a small entry per message.
 //!
 //! Owned by a line ([`super::Backlog`], [`super::Group`]). Bodies come back in batches, oldest first, one
-//! batch at a time; a batch is handed over when it is whole, so reads may end in any order. A message
-//! without a record can't be read back: where it comes behind paged ones, its body stays in memory.
+//! batch at a time; they are handed over in the order of the line, whatever the order in which they
+//! come. A message without a record can't be read back: behind paged ones it keeps its body.
 
 use super::{Queued, Weight};
 use message::record::Body;
@@ -46,8 +46,8 @@ pub(crate) enum Batch {
     None,
     /// Messages were taken in that were in memory all the same.
     Here,
-    /// These are to be read; each body is told by its place in this list.
-    Read(Vec<MessageId>),
+    /// These are to be read; each is told by its place in the batch.
+    Read(Vec<(usize, MessageId)>),
 }
 
 /// What the arrival of a body means.
@@ -55,10 +55,10 @@ pub(crate) enum Batch {
 pub(crate) enum Arrival {
     /// Nobody waits for it any more.
     Unknown,
-    /// Others of its batch are still on their way.
-    Expected,
-    /// The batch is whole.
-    Last,
+    /// One that comes before it is still on its way.
+    Early,
+    /// It was the next in the line.
+    Next,
     /// The log does not have what it has promised.
     Missing,
 }
@@ -69,10 +69,10 @@ pub(crate) struct Paged {
     line: VecDeque<Entry>,
     /// Bodies, in order, of those entries of `line` that have no record.
     kept: VecDeque<Kept>,
-    /// The batch that is being read: older than all of `line`.
-    coming: Vec<Coming>,
-    /// Of `coming`, those that are not there yet.
-    awaited: usize,
+    /// What is left of the batch that is being read: older than all of `line`.
+    coming: VecDeque<Coming>,
+    /// The place in the batch of the first of `coming`.
+    first: usize,
     weight: Weight,
 }
 
@@ -145,6 +145,7 @@ impl Paged {
     pub(crate) fn begin_batch(&mut self, room: u64) -> Batch {
         debug_assert!(!self.is_reading());
         let (mut wanted, mut bytes) = (Vec::new(), 0);
+        self.first = 0;
         while !self.line.is_empty() {
             let fits = |entry: &mut Entry| bytes == 0 || bytes + u64::from(entry.charge) <= room;
             let Some(entry) = self.line.pop_front_if(fits) else {
@@ -156,13 +157,12 @@ impl Paged {
             let body = match entry.id {
                 MessageId(0) => self.kept.pop_front(),
                 id => {
-                    wanted.push(id);
+                    wanted.push((self.coming.len(), id));
                     None
                 }
             };
-            self.coming.push(Coming { entry, body });
+            self.coming.push_back(Coming { entry, body });
         }
-        self.awaited = wanted.len();
         if self.line.is_empty() {
             self.line = VecDeque::new();
         }
@@ -173,16 +173,11 @@ impl Paged {
         }
     }
 
-    /// A body of the batch, the one at this place of what was to be read, has come.
+    /// A body of the batch has come.
     pub(crate) fn arrived(&mut self, at: usize, id: MessageId, body: Option<&Body>) -> Arrival {
-        let mut awaited = self
-            .coming
-            .iter_mut()
-            .filter(|c| c.entry.id != MessageId(0));
-        let Some(coming) = awaited
-            .nth(at)
-            .filter(|c| c.entry.id == id && c.body.is_none())
-        else {
+        let here = at.checked_sub(self.first);
+        let coming = here.and_then(|here| self.coming.get_mut(here));
+        let Some(coming) = coming.filter(|c| c.entry.id == id && c.body.is_none()) else {
             return Arrival::Unknown;
         };
         let Some(body) = body else {
@@ -194,36 +189,31 @@ impl Paged {
         let mine = mine.and_then(|at| ids.get(at));
         let mine = mine.map(|(_, ids)| ids.clone()).unwrap_or_default();
         coming.body = Some((body.message.clone(), mine));
-        self.awaited -= 1;
-        if self.awaited == 0 {
-            Arrival::Last
+        if here == Some(0) {
+            Arrival::Next
         } else {
-            Arrival::Expected
+            Arrival::Early
         }
     }
 
-    /// The batch, in order, where it is whole.
-    pub(crate) fn take_batch(&mut self) -> impl Iterator<Item = Queued> {
-        let whole = if self.awaited == 0 {
-            std::mem::take(&mut self.coming)
-        } else {
-            Vec::new()
-        };
-        for coming in &whole {
-            self.weight -= coming.entry.weight_in_memory();
+    /// The next of the batch, if its body is here.
+    pub(crate) fn take_next(&mut self) -> Option<Queued> {
+        let next = self.coming.pop_front_if(|next| next.body.is_some())?;
+        self.first += 1;
+        self.weight -= next.entry.weight_in_memory();
+        if self.coming.is_empty() {
+            self.coming = VecDeque::new();
         }
-        whole.into_iter().filter_map(|c| {
-            let (message, ids) = c.body?;
-            Some(Queued {
-                message,
-                qos: c.entry.qos,
-                retain: c.entry.retain,
-                ordinal: c.entry.ordinal,
-                id: c.entry.id,
-                ids,
-                held: None,
-                again: c.entry.again,
-            })
+        let (message, ids) = next.body?;
+        Some(Queued {
+            message,
+            qos: next.entry.qos,
+            retain: next.entry.retain,
+            ordinal: next.entry.ordinal,
+            id: next.entry.id,
+            ids,
+            held: None,
+            again: next.entry.again,
         })
     }
 
