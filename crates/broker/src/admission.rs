@@ -52,7 +52,7 @@ impl Shard {
 
     pub(crate) fn check_watermark(&mut self) {
         let limit = self.settings.limits.memory_bytes;
-        self.above_watermark = self.shared.queued_bytes() > limit / 100 * WATERMARK_PERCENT;
+        self.above_watermark = self.shared.queued_memory() > limit / 100 * WATERMARK_PERCENT;
     }
 
     fn hold_back(&mut self, id: ConnId) {

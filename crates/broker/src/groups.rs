@@ -8,7 +8,7 @@ use crate::auth::{Action, authorize};
 use crate::content::Content;
 use crate::fan_out::Copy;
 use crate::mail::Letter;
-use crate::queue::{Group, GroupItem, Handout, Held, Step};
+use crate::queue::{Group, GroupItem, Handout, Held, Queued, Step, Weight, Window};
 use crate::route::GroupRoute;
 use crate::routing::Member;
 use crate::shard::Shard;
@@ -16,6 +16,20 @@ use crate::stats::Drop;
 use crate::time::Now;
 use message::{Message, MessageId, QoS, QueueId, ShardId};
 use std::sync::Arc;
+
+/// A message as it waits for a group: on what terms it is delivered is the member's to say.
+fn for_group(message: Arc<Message>, id: MessageId, ordinal: u32, again: bool) -> Queued {
+    Queued {
+        qos: message.qos,
+        retain: message.retain,
+        message,
+        ordinal,
+        id,
+        ids: Box::default(),
+        held: None,
+        again,
+    }
+}
 
 impl Shard {
     /// A QoS 1 or 2 message for a group: to its home.
@@ -59,16 +73,18 @@ impl Shard {
             self.settings.limits.max_queued_messages,
             self.settings.limits.max_queued_bytes,
         );
+        let window = Window::of(self.settings.limits.queue_window_bytes);
         let Some(known) = self.known_group(group) else {
             // Its last member has left: nobody is owed it.
             self.settle(id, ordinal);
             return self.stats.drop(Drop::SessionEnded);
         };
-        match known.push(message, id, ordinal, limits) {
-            Ok(charge) => {
-                self.gauges.queued(charge);
-                self.hand_out(group, now);
-            }
+        let before = known.weight();
+        let pushed = known.push(for_group(message, id, ordinal, false), limits, window);
+        let after = known.weight();
+        self.gauges.requeued(before, after);
+        match pushed {
+            Ok(()) => self.hand_out(group, now),
             Err(item) => {
                 self.settle(item.id, item.ordinal);
                 self.stats.drop(Drop::QueueFull);
@@ -77,13 +93,18 @@ impl Shard {
     }
 
     /// A message waited for its group when the node stopped. No limit is asked: it was taken in.
-    pub(crate) fn restore_group_item(&mut self, group: QueueId, mut item: GroupItem) {
+    pub(crate) fn restore_grouped(&mut self, group: QueueId, message: Arc<Message>, ordinal: u32) {
+        let window = Window::of(self.settings.limits.queue_window_bytes).away();
+        let id = message.id;
         let Some(known) = self.known_group(group) else {
-            return self.settle(item.id, item.ordinal);
+            return self.settle(id, ordinal);
         };
-        item.arrival = known.next_arrival();
-        let charge = known.put_back(item);
-        self.gauges.queued(charge);
+        let before = known.weight();
+        let item = for_group(message, id, ordinal, true);
+        // Limits that are not there are not met.
+        let _ = known.push(item, (usize::MAX, u64::MAX), window);
+        let after = known.weight();
+        self.gauges.requeued(before, after);
     }
 
     /// A member held a message of a group when the node stopped, and goes on holding it.
@@ -118,12 +139,8 @@ impl Shard {
                 let Some(ended) = self.groups.remove(&group) else {
                     return;
                 };
-                let (waiting, charge) = ended.end();
-                self.gauges.unqueued(waiting.len(), charge);
-                for item in waiting {
-                    self.settle(item.id, item.ordinal);
-                    self.stats.drop(Drop::SessionEnded);
-                }
+                self.gauges.requeued(ended.weight(), Weight::default());
+                self.drop_paged(ended.end(), Drop::SessionEnded);
             }
             (None, None) => {}
         }
@@ -135,17 +152,22 @@ impl Shard {
     }
 
     /// Hands out what members can take and may read.
-    fn hand_out(&mut self, queue: QueueId, now: Now) {
+    pub(crate) fn hand_out(&mut self, queue: QueueId, now: Now) {
         let window = u32::from(self.settings.limits.max_inflight);
         let settings = self.settings.clone();
         let may_read = |member: &Member, topic: &str| {
             authorize(&settings.policy, &member.identity, Action::Read, topic)
         };
         while let Some(group) = self.groups.get_mut(&queue) {
-            let Some((step, charge)) = group.step(window, may_read) else {
+            let before = group.weight();
+            let step = group.step(window, may_read);
+            self.gauges.requeued(before, group.weight());
+            let Some(step) = step else {
+                if self.page_in_group(queue, now) {
+                    continue;
+                }
                 return;
             };
-            self.gauges.unqueued(1, charge);
             let Handout {
                 member,
                 shard,
@@ -291,8 +313,10 @@ impl Shard {
             return self.stats.drop(Drop::SessionEnded);
         };
         known.released(member);
-        let charge = known.put_back(item);
-        self.gauges.queued(charge);
+        let before = known.weight();
+        known.put_back(item);
+        let after = known.weight();
+        self.gauges.requeued(before, after);
         self.hand_out(group, now);
     }
 

@@ -17,6 +17,7 @@ pub mod mail;
 mod mqtt;
 pub mod operator;
 mod outbox;
+pub mod paging;
 mod props;
 mod queue;
 pub mod recover;
@@ -34,6 +35,7 @@ mod timers;
 mod turn;
 
 pub use conn::ConnId;
+pub use paging::{Lost, Read};
 pub use recover::{Recovered, Recovery, Seen};
 pub use settings::{Limits, MqttSettings, Redirect, Settings};
 pub use shard::Shard;

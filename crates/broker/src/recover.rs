@@ -8,7 +8,7 @@
 //! for the shards' first turn. Nothing is dropped for want of room either: it was all taken in once.
 
 use crate::mqtt::{InFlight, Waiting};
-use crate::queue::{GroupItem, Queued};
+use crate::queue::Queued;
 use crate::shard::Shard;
 use crate::stats::Drop;
 use crate::time::Now;
@@ -365,14 +365,7 @@ impl<'a> Recovery<'a> {
         if self.expired(home, ordinal) {
             return;
         }
-        let item = GroupItem {
-            arrival: 0,
-            message: self.message.clone(),
-            id: self.message.id,
-            ordinal,
-            again: true,
-        };
-        self.shards[home].restore_group_item(group, item);
+        self.shards[home].restore_grouped(group, self.message.clone(), ordinal);
     }
 
     /// A message that has expired while it waited ends here.

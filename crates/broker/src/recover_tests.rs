@@ -179,8 +179,12 @@ fn names_begin_above_all_that_were() {
     }
 }
 
+fn said(turn: Turn) -> Vec<Record> {
+    turn.ops.into_iter().map(|op| op.record).collect()
+}
+
 /// A client connects in the first turn, before the timers of it have fired.
-fn connect_first(shard: &mut Shard, client_id: &str) -> Vec<Record> {
+fn connect_first(shard: &mut Shard, client_id: &str) -> Turn {
     let mut expiry = PropertiesBuf::new();
     expiry.push(Property::SessionExpiryInterval(100));
     let connect = Connect {
@@ -212,7 +216,37 @@ fn connect_first(shard: &mut Shard, client_id: &str) -> Vec<Record> {
     shard.on_auth(AuthReply { conn, outcome }, NOW);
     let mut turn = Turn::default();
     shard.end_turn(NOW, &mut turn);
-    turn.ops.into_iter().map(|op| op.record).collect()
+    turn
+}
+
+#[test]
+fn queues_begin_without_their_bodies_and_ask_for_them_when_somebody_comes() {
+    let mut shards = shards(1);
+    let mut recovery = Recovery::new(&mut shards, NOW);
+    recovery.row(&session(1));
+    recovery.row(&session(2));
+    recovery.row(&member(2, 3));
+    let messages: Vec<_> = (5..8).map(|id| message(id, None)).collect();
+    for message in &messages {
+        recovery.message(message.clone(), false, None);
+        recovery.destination(0, &dest(1, QoS::AtLeastOnce), None);
+        recovery.destination(1, &dest(3, QoS::AtLeastOnce), None);
+    }
+    recovery.finish();
+    assert!(messages.iter().all(|m| Arc::strong_count(m) == 1));
+
+    let said = connect_first(&mut shards[0], "c1");
+    let durable = said.ops.last().unwrap().seq;
+    shards[0].on_durable(durable, NOW);
+    let mut turn = Turn::default();
+    shards[0].end_turn(NOW, &mut turn);
+    let asked: Vec<_> = turn.reads.iter().map(|read| read.id.0).collect();
+    assert_eq!(asked, [5, 6, 7]);
+    let lost = shards[0].on_body(turn.reads[1].ticket, None, NOW);
+    let (id, queue) = (MessageId(6), QueueId(1));
+    assert_eq!(lost, Err(crate::Lost { id, queue }));
+    // Nobody has asked for that.
+    assert_eq!(shards[0].on_body(77, None, NOW), Ok(()));
 }
 
 #[test]
@@ -227,7 +261,7 @@ fn a_client_that_is_back_before_the_first_timer_finds_its_session_gone() {
         disconnected_at_ms: Some(NOW.unix_ms - 10_000),
     });
     recovery.finish();
-    let said = connect_first(&mut shards[0], "c");
+    let said = said(connect_first(&mut shards[0], "c"));
     assert!(said.contains(&Record::Delete(RowKey::Session(QueueId(1)))));
 }
 
@@ -250,7 +284,7 @@ fn a_client_that_is_back_before_the_first_timer_has_not_stopped_its_overdue_will
         due_at_ms: Some(NOW.unix_ms),
     });
     recovery.finish();
-    let said = connect_first(&mut shards[0], "c1");
+    let said = said(connect_first(&mut shards[0], "c1"));
     assert!(!said.contains(&Record::Delete(RowKey::Session(QueueId(1)))));
     let sent = |record: &Record| matches!(record, Record::Enqueue(e) if &*e.message.topic == "w");
     assert!(said.iter().any(sent), "{said:?}");

@@ -37,6 +37,9 @@ pub struct Limits {
     /// Messages waiting for one session or `$share` group.
     pub max_queued_messages: usize,
     pub max_queued_bytes: u64,
+    /// Bytes of those that are kept in memory while somebody is there to take them; the others are
+    /// read from the log. Unlimited: all.
+    pub queue_window_bytes: u64,
     /// Bytes written for a client that it has not read yet; above it, it loses QoS 0 messages.
     pub max_outbox_bytes: usize,
     pub max_session_expiry_s: u32,
@@ -70,6 +73,7 @@ impl Default for Limits {
             max_subscriptions_per_session: 1000,
             max_queued_messages: 10_000,
             max_queued_bytes: 64 << 20,
+            queue_window_bytes: 256 << 10,
             max_outbox_bytes: 4 << 20,
             max_session_expiry_s: 7 * 24 * 3600,
             max_sessions: 1_000_000,

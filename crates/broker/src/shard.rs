@@ -10,6 +10,7 @@ use crate::credit::Credit;
 use crate::mail::{Letter, Mail};
 use crate::mqtt::{Layouts, Sessions, Waiter};
 use crate::outbox::BufferPool;
+use crate::paging::Reads;
 use crate::queue::{Group, GroupItem};
 use crate::route::Route;
 use crate::routing::{LocalTable, RouteCache};
@@ -54,6 +55,8 @@ pub struct Shard {
     /// Connections that leave for another shard at the end of this turn.
     pub(crate) moving: Vec<ConnId>,
     pub(crate) trickle_at: u64,
+    /// Bodies that the log was asked for.
+    pub(crate) reads: Reads,
     /// Sessions that have retained messages to be sent.
     pub(crate) replaying: VecDeque<QueueId>,
     /// When this shard looks for retained messages that have expired; 0 for never.
@@ -99,6 +102,7 @@ impl Shard {
             held_back: Vec::new(),
             moving: Vec::new(),
             trickle_at: 0,
+            reads: Reads::new(id),
             replaying: VecDeque::new(),
             retained_expiry_at: 0,
             returned_items: Vec::new(),
@@ -342,7 +346,7 @@ impl Shard {
             .high_water
             .fetch_max(self.message_counter, Ordering::Relaxed);
         self.shared.queued[usize::from(self.id)]
-            .store(self.gauges.queued_charge, Ordering::Relaxed);
+            .store(self.gauges.queued.memory, Ordering::Relaxed);
         let was_above = self.above_watermark;
         self.check_watermark();
         if was_above && !self.above_watermark {

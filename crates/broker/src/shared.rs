@@ -27,7 +27,7 @@ pub struct Shared {
     pub(crate) loads: Box<[AtomicU32]>,
     /// Sessions of the node, with or without a connection.
     pub(crate) sessions: AtomicUsize,
-    /// Charge of what is queued on each shard.
+    /// Memory of what is queued on each shard.
     pub(crate) queued: Box<[AtomicU64]>,
     /// No shard has given out a message id counter above this.
     pub(crate) high_water: AtomicU64,
@@ -167,8 +167,8 @@ impl Shared {
             .map_or(0, |(shard, _)| shard as ShardId)
     }
 
-    /// Charge of all that is queued on this node.
-    pub(crate) fn queued_bytes(&self) -> u64 {
+    /// Memory of all that is queued on this node.
+    pub(crate) fn queued_memory(&self) -> u64 {
         self.queued.iter().map(|q| q.load(Ordering::Relaxed)).sum()
     }
 }

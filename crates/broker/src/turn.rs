@@ -7,6 +7,7 @@ use crate::auth::AuthRequest;
 use crate::conn::{ConnId, Handoff};
 use crate::event::LogEvent;
 use crate::mail::Mail;
+use crate::paging::Read;
 use message::ShardId;
 use message::record::StoreOp;
 
@@ -15,6 +16,8 @@ use message::record::StoreOp;
 pub struct Turn {
     /// First: to the log, in this order.
     pub ops: Vec<StoreOp>,
+    /// Behind them: messages that the log is to read; each is answered by `Shard::on_body`.
+    pub reads: Vec<Read>,
     /// Second: one batch for each target, each into its inbox by one push.
     pub mails: Vec<(ShardId, Vec<Mail>)>,
     /// Questions to the authenticator; each is answered by `Shard::on_auth`.

@@ -62,6 +62,17 @@ pub struct Dest {
     pub subscription_ids: Box<[u32]>,
 }
 
+/// A message as a log gives it back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// As the core has it.
+    pub message: Arc<Message>,
+    /// Destinations that are not settled.
+    pub waiting: usize,
+    /// Subscription identifiers by ordinal, of those destinations that have some.
+    pub subscription_ids: Vec<(u32, Box<[u32]>)>,
+}
+
 /// A row of one of the log's tables.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Row {

@@ -3,7 +3,7 @@
 //!
 //! A push never waits and never fails. What bounds an inbox is taken where work is admitted: mails by
 //! the shards' credit, new and moving connections by `max_connections`, logins by the bound of the
-//! login queue, durable marks by one per shard and sync, pings by the round that is under way,
+//! login queue, durable marks by one per shard and sync, bodies by what was asked for, pings by the round that is under way,
 //! operators' letters by the admin side's bound on requests, each of which has one letter under way
 //! to a shard.
 
@@ -13,6 +13,7 @@ use broker::inspect::{Answer, Question};
 use broker::mail::Mail;
 use broker::operator::{Command, Done};
 use broker::{ConnId, Settings};
+use message::record::Body;
 use mio::{Registry, Token, Waker};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +33,8 @@ pub(crate) enum Letter {
     Accepted(Link, Peer),
     /// All store operations of this shard up to this number are durable.
     Durable(u64),
+    /// A message that this shard has asked the log for, by its ticket.
+    Body(u64, Option<Body>),
     Auth(AuthReply),
     Settings(Arc<Settings>, Login),
     /// An operator asks.

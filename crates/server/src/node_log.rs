@@ -11,8 +11,8 @@ use crate::log_thread::{self, LogInbox};
 use crate::node::{ServeError, random};
 use crate::notify::{self, State};
 use crate::wiring::Event;
-use broker::Shard;
 use broker::recover::{Recovered, Recovery, Seen};
+use broker::{Read, Shard};
 use message::LogId;
 use message::record::StoreOp;
 use std::fs::DirBuilder;
@@ -60,6 +60,15 @@ impl NodeLog {
     /// True while the disk is full, and what must be stored waits.
     pub(crate) fn holds_back(&self) -> bool {
         self.holds_back.load(Ordering::Relaxed)
+    }
+
+    /// Asks for messages; each comes as [`Letter::Body`].
+    pub(crate) fn read(&self, wanted: impl Iterator<Item = Read>) {
+        match &self.way {
+            Way::Disk(log) => log.read(wanted.map(|read| (read.ticket, read.id)).collect()),
+            // Shards that are told to keep everything in memory ask for nothing.
+            Way::Memory(_) => debug_assert_eq!(wanted.count(), 0),
+        }
     }
 }
 
@@ -248,8 +257,14 @@ fn on_event(event: store::Event, shards: &[Arc<Inbox>], events: &SyncSender<Even
             // Where nobody listens any more the node is ending anyway.
             let _ = events.try_send(told);
         }
-        // Nobody has asked: the shell makes the copy itself.
-        store::Event::Body(..) | store::Event::BackupReady { .. } => {}
+        store::Event::Body(ticket, live) => {
+            let body = live.map(|live| live.into_body());
+            if let Some(shard) = shards.get(usize::from(Read::shard_of(ticket))) {
+                shard.push(Letter::Body(ticket, body));
+            }
+        }
+        // The shell makes the copy itself.
+        store::Event::BackupReady { .. } => {}
     }
 }
 

@@ -163,7 +163,7 @@ fn out_of_order(ledger: &Ledger, faults: &mut Vec<String>) {
         // What its publisher sent again may come after what followed it, where the first copy was not for
         // this subscriber, or was lost at QoS 0.
         let invited = |s: &Subscription| {
-            let lasts = s.gone_at.is_none_or(|gone| gone > d.at);
+            let lasts = s.left_at.is_none_or(|left| left > d.at);
             s.client == d.client && lasts && s.acked_at.is_some_and(|at| at < message.sent_at)
         };
         let again = message.sends > 1 && (message.qos == 1 || ledger.crashed_since(message));

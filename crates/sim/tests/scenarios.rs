@@ -44,6 +44,7 @@ scenarios! {
     credit "credit"
     takeover_storm "takeover-storm"
     persistence "persistence"
+    paging "paging"
     clock_jumps "clock-jumps"
     groups "groups"
     groups_exactly_once "groups-exactly-once"

@@ -4,7 +4,7 @@
 //! of its topic, or while the publisher's QoS 2 id is known by it; then it is gone at once. Only what
 //! records say counts here: nothing expires by itself.
 
-use message::record::{Dest, Enqueue, Record, Row, RowKey};
+use message::record::{Body, Dest, Enqueue, Record, Row, RowKey};
 use message::{Map, Message, MessageId, QoS, QueueId, hash};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -24,6 +24,20 @@ pub struct Live {
     pub retained: bool,
     /// The publisher's QoS 2 packet id, not released yet.
     pub qos2_id: Option<(QueueId, u16)>,
+}
+
+impl Live {
+    /// What a queue that has let go of the message wants back.
+    pub fn into_body(self) -> Body {
+        let waiting = self.waiting.len();
+        let ids = self.waiting.into_iter();
+        let ids = ids.map(|w| (w.ordinal, w.dest.subscription_ids));
+        Body {
+            message: self.message,
+            waiting,
+            subscription_ids: ids.filter(|(_, ids)| !ids.is_empty()).collect(),
+        }
+    }
 }
 
 /// A destination that is not settled.

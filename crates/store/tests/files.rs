@@ -135,8 +135,27 @@ fn bodies_come_back_by_id() {
     log.handle()
         .give((1..=200).map(|seq| op(seq, enqueue(seq))).collect());
     for id in (1..=201).rev() {
-        log.handle().read(id, MessageId(id));
+        log.handle().read(vec![(id, MessageId(id))]);
     }
+    bodies(&told);
+    log.stop().unwrap();
+}
+
+#[test]
+fn bodies_that_lie_side_by_side_come_back_by_id() {
+    let directory = Directory::new("read-many");
+    let (log, told) = start(&directory);
+    log.handle()
+        .give((1..=200).map(|seq| op(seq, enqueue(seq))).collect());
+    wait_for(&told, 200);
+    let all = (1..=201).map(|id| (id, MessageId(id)));
+    log.handle().read(all.collect());
+    bodies(&told);
+    log.stop().unwrap();
+}
+
+/// The bodies of 200 messages come, and the word that there is no other.
+fn bodies(told: &Receiver<Event>) {
     let mut seen = 0;
     while seen < 201 {
         let Event::Body(ticket, live) = told.recv().unwrap() else {
@@ -151,7 +170,6 @@ fn bodies_come_back_by_id() {
             None => assert_eq!(ticket, 201),
         }
     }
-    log.stop().unwrap();
 }
 
 #[test]

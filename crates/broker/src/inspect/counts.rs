@@ -59,8 +59,8 @@ impl Shard {
             sessions: self.sessions.len() as u64,
             subscriptions: self.gauges.subscriptions,
             shared_subscriptions: self.gauges.shared_subscriptions,
-            queued_messages: self.gauges.queued_messages,
-            queued_bytes: self.gauges.queued_charge,
+            queued_messages: self.gauges.queued.messages as u64,
+            queued_bytes: self.gauges.queued.bytes,
             in_flight: self.gauges.in_flight,
             held_back: self.held_back.len() as u64,
         }

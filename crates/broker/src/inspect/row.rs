@@ -133,7 +133,7 @@ impl Shard {
             outbox_bytes: conn.outbox.len() as u64,
             subscriptions: session.subscriptions.len() as u64,
             in_flight: session.inflight.len() as u64,
-            queued_messages: session.backlog.len() as u64,
+            queued_messages: session.backlog.weight().messages as u64,
             unacknowledged: u64::from(online.unacknowledged),
             held_back: conn.held_back,
         })
@@ -143,6 +143,7 @@ impl Shard {
     pub(super) fn session_row(&self, slot: u32, now: Now) -> Option<SessionRow> {
         let session = self.sessions.get(slot)?;
         let connected = session.conn.is_some();
+        let queued = session.backlog.weight();
         let online = session.conn.and_then(|id| self.conns.get(id)?.online());
         let ends = (session.ends_at != 0).then(|| session.ends_at.saturating_sub(now.ms));
         Some(SessionRow {
@@ -156,8 +157,8 @@ impl Shard {
             created_at_unix_ms: session.created_unix_ms,
             disconnected_at_unix_ms: (!connected).then_some(session.since_unix_ms),
             subscriptions: session.subscriptions.len() as u64,
-            queued_messages: session.backlog.len() as u64,
-            queued_bytes: session.backlog.bytes(),
+            queued_messages: queued.messages as u64,
+            queued_bytes: queued.bytes,
             in_flight: session.inflight.len() as u64,
             unreleased: session.received.len() as u64,
             will: session.will.as_ref().map(|will| will.topic.clone()),

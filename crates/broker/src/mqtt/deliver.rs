@@ -12,7 +12,7 @@ use super::waiter::Waiter;
 use crate::conn::{ConnId, Online};
 use crate::content::Content;
 use crate::fan_out::Copy;
-use crate::queue::{Held, Queued};
+use crate::queue::{Held, Queued, Window};
 use crate::shard::Shard;
 use crate::stats::Drop;
 use crate::time::Now;
@@ -215,26 +215,20 @@ impl Shard {
     pub(super) fn enqueue(&mut self, slot: u32, item: Queued, now: Now) {
         let limits = &self.settings.limits;
         let (max_messages, max_bytes) = (limits.max_queued_messages, limits.max_queued_bytes);
+        let window = Window::of(limits.queue_window_bytes);
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
         let queue = session.queue;
-        // What a group hands out is bounded by the group's window, not by this queue.
-        let max_messages = if item.held.is_some() {
-            usize::MAX
-        } else {
-            max_messages
+        let window = match session.live() {
+            Some(_) => window,
+            None => window.away(),
         };
-        let max_bytes = if item.held.is_some() {
-            u64::MAX
-        } else {
-            max_bytes
-        };
-        match session.backlog.push(item, max_messages, max_bytes) {
-            Ok(charge) => {
-                self.gauges.queued(charge);
-                self.pump(slot, now);
-            }
+        let before = session.backlog.weight();
+        let pushed = session.backlog.push(item, max_messages, max_bytes, window);
+        self.gauges.requeued(before, session.backlog.weight());
+        match pushed {
+            Ok(()) => self.pump(slot, now),
             Err(item) => self.drop_queued(queue, item, Drop::QueueFull),
         }
     }

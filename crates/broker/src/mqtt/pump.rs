@@ -2,7 +2,7 @@
 //!
 //! Runs whenever the window may have opened: an acknowledgement, a new connection, an outbox that
 //! was written. First what was sent before and must be sent again, in its original order
-//! [MQTT-4.6.0-1], then the queue.
+//! [MQTT-4.6.0-1], then the queue, whose paged part is read from the log before it is needed.
 
 use super::deliver::{Sending, Sent, waits_for_disk};
 use super::inflight::Phase;
@@ -21,7 +21,8 @@ impl Shard {
             if unread > self.settings.limits.max_outbox_bytes {
                 return;
             }
-            if !self.send_unsent(slot, id, now) && !self.send_queued(slot, id, now) {
+            let sent = self.send_unsent(slot, id, now) || self.send_queued(slot, id, now);
+            if !sent && !self.page_in(slot, now) {
                 return;
             }
         }
@@ -50,11 +51,12 @@ impl Shard {
         if session.inflight.unsent() > 0 || !session.inflight.has_room() {
             return false;
         }
-        let Some((item, charge)) = session.backlog.pop() else {
+        let before = session.backlog.weight();
+        let Some(item) = session.backlog.pop() else {
             return false;
         };
+        self.gauges.requeued(before, session.backlog.weight());
         let (queue, durable) = (session.queue, session.durable);
-        self.gauges.unqueued(1, charge);
         if item.message.expired(now.ms) {
             self.settle(item.id, item.ordinal);
             self.served(queue, item.held);

@@ -7,7 +7,7 @@ use super::inflight::{Entry, Inflight, Phase};
 use super::session::NEVER;
 use super::will::Will;
 use crate::auth::Identity;
-use crate::queue::Queued;
+use crate::queue::{Queued, Window};
 use crate::shard::Shard;
 use crate::time::Now;
 use crate::timers::Timer;
@@ -141,15 +141,17 @@ impl Shard {
         self.timers.set(session.will_at, Timer::Will(*queue));
     }
 
-    /// A message waits for a session. No limit is asked: it was taken in.
+    /// A message waits for a session, paged out. No limit is asked: it was taken in.
     pub(crate) fn restore_queued(&mut self, queue: QueueId, item: Queued) {
         let slot = self.sessions.of_queue(queue);
         let Some(session) = slot.and_then(|slot| self.sessions.get_mut(slot)) else {
             return;
         };
-        if let Ok(charge) = session.backlog.push(item, usize::MAX, u64::MAX) {
-            self.gauges.queued(charge);
-        }
+        let window = Window::of(self.settings.limits.queue_window_bytes).away();
+        let before = session.backlog.weight();
+        // Limits that are not there are not met.
+        let _ = session.backlog.push(item, usize::MAX, u64::MAX, window);
+        self.gauges.requeued(before, session.backlog.weight());
     }
 
     /// What the session was in the middle of. Packet ids stay what they were: the client may know them.

@@ -5,7 +5,7 @@ use super::session::NEVER;
 use super::welcome::{session_key, session_row};
 use crate::conn::ConnId;
 use crate::event::What;
-use crate::queue::Queued;
+use crate::queue::{Queued, Weight, Window};
 use crate::shard::Shard;
 use crate::stats::Drop;
 use crate::time::Now;
@@ -19,6 +19,7 @@ impl Shard {
     pub(super) fn detach(&mut self, id: ConnId, why: &str, now: Now) -> Option<u32> {
         let online = self.conns.get(id)?.online()?;
         let (slot, version) = (online.session, online.version);
+        let window = Window::of(self.settings.limits.queue_window_bytes);
         let session = self.sessions.get_mut(slot)?;
         if session.conn != Some(id) {
             return None;
@@ -28,15 +29,17 @@ impl Shard {
         session.ready = false;
         session.since_unix_ms = now.unix_ms;
         let (durable, expiry_s) = (session.durable, session.expiry_s);
-        let held: (Vec<Queued>, u64) = session.backlog.take_where(|q| q.held.is_some());
-        self.gauges.unqueued(held.0.len(), held.1);
+        let before = session.backlog.weight();
+        let held = session.backlog.take_held();
+        session.backlog.page_out(window);
+        self.gauges.requeued(before, session.backlog.weight());
         self.gauges.connections[version as usize] -= 1;
         self.shared.loads[usize::from(self.id)].fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
         self.note(id, What::Disconnected { why: why.into() });
         if was_ready {
             self.announce_presence(slot, false);
         }
-        for item in held.0 {
+        for item in held {
             self.put_back(slot, item);
         }
         if durable && expiry_s > 0 {
@@ -93,11 +96,13 @@ impl Shard {
         for (_, entry) in session.inflight.drain() {
             self.abandon(session.queue, entry);
         }
-        let (waiting, charge) = session.backlog.take_where(|_| true);
-        self.gauges.unqueued(waiting.len(), charge);
+        self.gauges
+            .requeued(session.backlog.weight(), Weight::default());
+        let (waiting, paged) = session.backlog.end();
         for item in waiting {
             self.drop_queued(session.queue, item, Drop::SessionEnded);
         }
+        self.drop_paged(paged, Drop::SessionEnded);
         if session.recorded {
             self.store(Record::Delete(session_key(session.queue)));
         }

@@ -10,6 +10,9 @@
 //!
 //! Invariant: a returned message goes back to its place by arrival number.
 
+use super::paged::{Arrival, Batch, Paged};
+use super::{Queued, Weight, Window};
+use message::record::Body;
 use message::{Message, MessageId, QueueId, ShardId};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -54,7 +57,11 @@ pub(crate) struct Group {
     /// Those of the line that only members who are away may read.
     aside: Vec<GroupItem>,
     /// Of the line and of what is aside.
-    bytes: u64,
+    weight: Weight,
+    /// Of the line alone.
+    line_bytes: u64,
+    /// Behind the line. What comes back from members is never paged: their windows bound it.
+    paged: Paged,
     arrivals: u64,
     next: usize,
 }
@@ -67,7 +74,9 @@ impl Group {
             held,
             line: VecDeque::new(),
             aside: Vec::new(),
-            bytes: 0,
+            weight: Weight::default(),
+            line_bytes: 0,
+            paged: Paged::default(),
             arrivals: 0,
             next: 0,
         }
@@ -85,34 +94,56 @@ impl Group {
         self.members = members;
         self.held = held;
         if !self.aside.is_empty() {
+            let back = self.aside.iter().map(|item| item.message.charge());
+            self.line_bytes += back.sum::<u64>();
             self.line.extend(self.aside.drain(..));
             self.line.make_contiguous().sort_by_key(|i| i.arrival);
         }
     }
 
-    /// A new message. Gives it back where the limits are met.
+    /// A new message, or one that waited when the node stopped. Gives it back where the limits are met.
     pub(crate) fn push(
         &mut self,
-        message: Arc<Message>,
-        id: MessageId,
-        ordinal: u32,
+        item: Queued,
         max: (usize, u64),
-    ) -> Result<u64, GroupItem> {
-        let item = GroupItem {
-            arrival: self.next_arrival(),
-            message,
-            id,
-            ordinal,
-            again: false,
-        };
+        window: Window,
+    ) -> Result<(), Queued> {
         let charge = item.message.charge();
-        if self.line.len() + self.aside.len() >= max.0 || self.bytes.saturating_add(charge) > max.1
-        {
+        let all = self.weight();
+        if all.messages >= max.0 || all.bytes.saturating_add(charge) > max.1 {
             return Err(item);
         }
-        self.bytes += charge;
+        let window = if self.members.iter().any(|m| m.online) {
+            window
+        } else {
+            window.away()
+        };
+        let fits = item.id == MessageId(0) || window.holds(self.line_bytes + charge);
+        if self.paged.is_empty() && fits {
+            self.append(item);
+        } else {
+            self.paged.push(item);
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, item: Queued) {
+        let item = GroupItem {
+            arrival: self.next_arrival(),
+            message: item.message,
+            id: item.id,
+            ordinal: item.ordinal,
+            again: item.again,
+        };
+        self.came(&item);
         self.line.push_back(item);
-        Ok(charge)
+    }
+
+    /// It is in the line from now on.
+    fn came(&mut self, item: &GroupItem) {
+        let weight = Weight::of(&item.message);
+        self.weight += weight;
+        self.line_bytes += weight.bytes;
     }
 
     /// The number of a message that arrives now.
@@ -130,13 +161,11 @@ impl Group {
         }
     }
 
-    /// A member could not serve it, or it waited when the node stopped: to its place.
-    pub(crate) fn put_back(&mut self, item: GroupItem) -> u64 {
+    /// A member could not serve it: to its place.
+    pub(crate) fn put_back(&mut self, item: GroupItem) {
         let at = self.line.partition_point(|i| i.arrival < item.arrival);
-        let charge = item.message.charge();
-        self.bytes += charge;
+        self.came(&item);
         self.line.insert(at, item);
-        charge
     }
 
     /// `member` holds one message fewer.
@@ -148,31 +177,32 @@ impl Group {
         }
     }
 
-    /// The next message to leave the line, with the charge that it no longer has here. It goes to a
-    /// member that is there, holds fewer than `window` and `may_read` its topic, round robin.
+    /// The next message to leave the line. It goes to a member that is there, holds fewer than `window`
+    /// and `may_read` its topic, round robin.
     pub(crate) fn step(
         &mut self,
         window: u32,
         may_read: impl Fn(&Member, &str) -> bool,
-    ) -> Option<(Step, u64)> {
+    ) -> Option<Step> {
         self.turn_of(window, |_| true)?;
         let mut at = 0;
         while at < LOOK_AHEAD {
             let topic = &self.line.get(at)?.message.topic;
             if let Some(reader) = self.turn_of(window, |m| may_read(m, topic)) {
-                let (item, charge) = self.take(at)?;
-                return Some((Step::HandOut(self.give(reader, item)?), charge));
+                let item = self.take(at)?;
+                return Some(Step::HandOut(self.give(reader, item)?));
             }
             let mut readers = self.members.iter().filter(|m| may_read(m, topic));
             let known = readers.next();
             if known.is_none() {
-                let (item, charge) = self.take(at)?;
-                return Some((Step::Refused(item), charge));
+                return Some(Step::Refused(self.take(at)?));
             }
             if known.into_iter().chain(readers).any(|m| m.online) {
                 at += 1;
             } else {
-                self.aside.push(self.line.remove(at)?);
+                let item = self.line.remove(at)?;
+                self.line_bytes -= item.message.charge();
+                self.aside.push(item);
             }
         }
         None
@@ -187,11 +217,12 @@ impl Group {
         })
     }
 
-    fn take(&mut self, at: usize) -> Option<(GroupItem, u64)> {
+    fn take(&mut self, at: usize) -> Option<GroupItem> {
         let item = self.line.remove(at)?;
-        let charge = item.message.charge();
-        self.bytes -= charge;
-        Some((item, charge))
+        let weight = Weight::of(&item.message);
+        self.weight -= weight;
+        self.line_bytes -= weight.bytes;
+        Some(item)
     }
 
     fn give(&mut self, to: usize, item: GroupItem) -> Option<Handout> {
@@ -204,11 +235,50 @@ impl Group {
             item,
         })
     }
-    /// The group ends: what nobody will get, and its charge.
-    pub(crate) fn end(self) -> (VecDeque<GroupItem>, u64) {
-        let mut waiting = self.line;
-        waiting.extend(self.aside);
-        (waiting, self.bytes)
+
+    /// Of what is paged and oldest, what has expired: to be settled.
+    pub(crate) fn take_expired(&mut self, now_ms: u64) -> Vec<(MessageId, u32)> {
+        self.paged.take_expired(now_ms)
+    }
+
+    /// What is to be read next, where members are there to take it; see [`Paged::begin_batch`].
+    pub(crate) fn page_in(&mut self, room: u64) -> Batch {
+        let short = self.line.len() < LOOK_AHEAD && self.line_bytes < room;
+        let wanted = short || self.line_bytes <= room / 2;
+        if !wanted || self.paged.is_reading() || !self.members.iter().any(|m| m.online) {
+            return Batch::None;
+        }
+        let batch = self.paged.begin_batch(room.saturating_sub(self.line_bytes));
+        self.take_ready();
+        batch
+    }
+
+    /// See [`Paged::arrived`].
+    pub(crate) fn arrived(&mut self, at: usize, id: MessageId, body: Option<&Body>) -> Arrival {
+        let arrival = self.paged.arrived(at, id, body);
+        if arrival == Arrival::Next {
+            self.take_ready();
+        }
+        arrival
+    }
+
+    fn take_ready(&mut self) {
+        while let Some(item) = self.paged.take_next() {
+            self.append(item);
+        }
+    }
+
+    pub(crate) fn weight(&self) -> Weight {
+        let mut all = self.weight;
+        all += self.paged.weight();
+        all
+    }
+
+    /// The group ends: what nobody will get.
+    pub(crate) fn end(self) -> impl Iterator<Item = (MessageId, u32)> {
+        let here = self.line.into_iter().chain(self.aside);
+        here.map(|item| (item.id, item.ordinal))
+            .chain(self.paged.end())
     }
 }
 
@@ -236,14 +306,28 @@ mod tests {
         }
     }
 
+    fn item(id: u64, topic: &str) -> Queued {
+        let message = Message {
+            id: MessageId(id),
+            topic: topic.into(),
+            ..Message::default()
+        };
+        Queued {
+            message: Arc::new(message),
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            ordinal: 0,
+            id: MessageId(id),
+            ids: Box::default(),
+            held: None,
+            again: false,
+        }
+    }
+
     fn group(topics: &[&str], members: &[Member]) -> Group {
         let mut group = Group::new(members.into());
         for topic in topics {
-            let message = Message {
-                topic: (*topic).into(),
-                ..Message::default()
-            };
-            let pushed = group.push(Arc::new(message), MessageId(0), 0, NO_LIMIT);
+            let pushed = group.push(item(0, topic), NO_LIMIT, Window::Whole);
             assert!(pushed.is_ok());
         }
         group
@@ -257,7 +341,7 @@ mod tests {
     /// All that leaves: topic and member, 0 where it was given up.
     fn drain(group: &mut Group, window: u32) -> Vec<(String, u64)> {
         let mut left = Vec::new();
-        while let Some((step, _)) = group.step(window, named) {
+        while let Some(step) = group.step(window, named) {
             let (item, to) = match step {
                 Step::HandOut(h) => (h.item, h.member.0),
                 Step::Refused(item) => (item, 0),
@@ -279,7 +363,7 @@ mod tests {
         );
         let left = to(&[("1", 1), ("12", 2), ("12", 1), ("2", 2), ("3", 0)]);
         assert_eq!(drain(&mut group, 10), left);
-        assert_eq!(group.bytes, 0);
+        assert_eq!(group.weight(), Weight::default());
     }
 
     #[test]
@@ -289,20 +373,15 @@ mod tests {
         let mut group = group(&topics, &[member(1, false), member(2, true)]);
         assert_eq!(drain(&mut group, 1), to(&[("2", 2)]));
         // It counts all the same, and keeps its place.
-        let message = || {
-            Arc::new(Message {
-                topic: "1/last".into(),
-                ..Message::default()
-            })
-        };
+        let last = || item(0, "1/last");
         let full = (LOOK_AHEAD + 1, u64::MAX);
-        assert!(group.push(message(), MessageId(0), 0, full).is_err());
-        assert!(group.push(message(), MessageId(0), 0, NO_LIMIT).is_ok());
+        assert!(group.push(last(), full, Window::Whole).is_err());
+        assert!(group.push(last(), NO_LIMIT, Window::Whole).is_ok());
         group.set_members([member(1, true), member(2, true)].into());
         let left = drain(&mut group, u32::MAX);
         assert_eq!(left.len(), LOOK_AHEAD + 2);
         assert_eq!(left.last(), to(&[("1/last", 1)]).last());
-        assert_eq!(group.bytes, 0);
+        assert_eq!(group.weight(), Weight::default());
     }
 
     #[test]
@@ -317,6 +396,6 @@ mod tests {
     fn what_is_aside_ends_with_the_group() {
         let mut group = group(&["1", "2"], &[member(1, false), member(2, true)]);
         assert_eq!(drain(&mut group, 1), to(&[("2", 2)]));
-        assert_eq!(group.end().0.len(), 1);
+        assert_eq!(group.end().count(), 1);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Owned by the shard. Each rise has its fall; the tests of `inspect` compare the levels with a count.
 
+use crate::queue::Weight;
 use mqtt_codec::Version;
 
 /// Levels of one shard.
@@ -13,24 +14,17 @@ pub(crate) struct Gauges {
     pub subscriptions: u64,
     /// Those of `$share` alone.
     pub shared_subscriptions: u64,
-    /// Messages that wait for a session or a group, and what they are charged with.
-    pub queued_messages: u64,
-    pub queued_charge: u64,
+    /// What waits for a session or a group.
+    pub queued: Weight,
     /// QoS 1 and 2 messages that clients have not acknowledged.
     pub in_flight: u64,
 }
 
 impl Gauges {
-    /// A message waits now.
-    pub(crate) fn queued(&mut self, charge: u64) {
-        self.queued_messages += 1;
-        self.queued_charge += charge;
-    }
-
-    /// So many messages, of this charge together, wait no more.
-    pub(crate) fn unqueued(&mut self, messages: usize, charge: u64) {
-        self.queued_messages = self.queued_messages.saturating_sub(messages as u64);
-        self.queued_charge = self.queued_charge.saturating_sub(charge);
+    /// A line weighs something else now.
+    pub(crate) fn requeued(&mut self, before: Weight, after: Weight) {
+        self.queued += after;
+        self.queued -= before;
     }
 
     /// A session has a subscription more.

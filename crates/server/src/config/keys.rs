@@ -102,6 +102,10 @@ pub(super) const KEYS: &[Key<Values>] = keys!(Values {
     "limits.max_queued_messages" => limits.max_queued_messages: COUNT;
     /// Bytes of the messages waiting for one session or shared group.
     "limits.max_queued_bytes" => limits.max_queued_bytes: BYTES;
+    /// Of the messages that wait for one session or shared group, bytes that are kept in memory while
+    /// a client is there to take them; the others are read from the log when their turn comes. With
+    /// `durability = "memory"` all are kept.
+    "limits.queue_window_bytes" => limits.queue_window_bytes: BYTES;
     /// Bytes written for a client that it has not read yet; above it, QoS 0 messages to it are
     /// dropped and counted.
     "limits.max_outbox_bytes" => limits.max_outbox_bytes: BYTES.from(1024);

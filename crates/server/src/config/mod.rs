@@ -142,6 +142,10 @@ impl Config {
         limits.max_packet_size_before_auth = limits
             .max_packet_size_before_auth
             .min(limits.max_packet_size);
+        if self.values.durability == Durability::Memory {
+            // There is nothing to read bodies back from.
+            limits.queue_window_bytes = u64::MAX;
+        }
         Settings {
             limits,
             mqtt,

@@ -105,6 +105,7 @@ fn every_key_arrives() {
         "limits.max_subscriptions_per_session" = "unlimited" => |c| c.settings().limits.max_subscriptions_per_session, usize::MAX;
         "limits.max_queued_messages" = "unlimited" => |c| c.settings().limits.max_queued_messages, usize::MAX;
         "limits.max_queued_bytes" = "1 GiB" => |c| c.settings().limits.max_queued_bytes, 1 << 30;
+        "limits.queue_window_bytes" = "64 KiB" => |c| c.settings().limits.queue_window_bytes, 64 << 10;
         "limits.max_outbox_bytes" = "1 MB" => |c| c.settings().limits.max_outbox_bytes, 1_000_000;
         "limits.max_session_expiry_s" = "1d" => |c| c.settings().limits.max_session_expiry_s, 86_400;
         "limits.max_sessions" = "10" => |c| c.settings().limits.max_sessions, 10;

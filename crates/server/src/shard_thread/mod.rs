@@ -200,6 +200,11 @@ impl ShardThread {
                     self.shard.on_durable(upto, self.now);
                     self.unsettled.settle(upto);
                 }
+                Letter::Body(ticket, body) => {
+                    if let Err(lost) = self.shard.on_body(ticket, body, self.now) {
+                        self.wiring.tell(Event::Failed(lost.to_string()));
+                    }
+                }
                 Letter::Accepted(link, peer) => self.accept(link, peer),
                 Letter::Arrive(arrival) => self.arrive(*arrival),
                 Letter::Auth(reply) => self.replies.push(reply),

@@ -1,4 +1,4 @@
-//! From the shard outwards, in the order in which it must leave: store operations, mails and moves,
+//! From the shard outwards, in the order in which it must leave: store operations, reads, mails and moves,
 //! questions to the authenticator, then everything about sockets.
 
 use super::lingering::LINGER_MS;
@@ -24,6 +24,9 @@ impl ShardThread {
             self.shard.end_turn(self.now, &mut turn);
             if !turn.ops.is_empty() {
                 self.wiring.log.push(std::mem::take(&mut turn.ops));
+            }
+            if !turn.reads.is_empty() {
+                self.wiring.log.read(turn.reads.drain(..));
             }
             for (target, mails) in turn.mails.drain(..) {
                 self.post(target, Letter::Mails(mails));

@@ -38,6 +38,20 @@ pub(crate) fn start(set: &[&str]) -> Node {
     Node::start(load(sources).unwrap()).unwrap()
 }
 
+/// A node of so many shards on a free port that keeps what it must in this folder.
+pub(crate) fn start_on_disk(folder: &site::Folder, shards: u16, set: &[&str]) -> Node {
+    let mut set: Vec<String> = set.iter().map(|s| (*s).into()).collect();
+    set.push(format!("shards={shards}"));
+    set.push(format!("data_dir={:?}", folder.path("data")));
+    set.push("log.level=error".into());
+    let sources = Sources {
+        listen: vec!["mqtt://127.0.0.1:0".into()],
+        set,
+        ..Sources::default()
+    };
+    Node::start(load(sources).unwrap()).unwrap()
+}
+
 /// `HOST:PORT` of a node's listener.
 pub(crate) fn address(node: &Node, listener: usize) -> String {
     let url = &node.urls()[listener];

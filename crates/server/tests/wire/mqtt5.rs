@@ -7,6 +7,9 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+/// Publishes that the broker has not acknowledged; it allows 64.
+const UNDER_WAY: usize = 60;
+
 pub(crate) const NOT_AUTHORIZED: u8 = 0x87;
 
 /// What a CONNECT says; a clean start that leaves no session, if nothing else is asked for.
@@ -170,7 +173,7 @@ impl<S: Read + Write> Client<S> {
     }
 
     fn id(&mut self) -> u16 {
-        self.next_id += 1;
+        self.next_id = self.next_id.checked_add(1).unwrap_or(1);
         self.next_id
     }
 
@@ -193,6 +196,29 @@ impl<S: Read + Write> Client<S> {
         match body.get(2) {
             None | Some(0x10) => 0,
             Some(reason) => *reason,
+        }
+    }
+
+    /// At QoS 1, with many under way at once; when this is back all are acknowledged.
+    pub(crate) fn publish_all<'a>(&mut self, all: impl Iterator<Item = Publish<'a>>) {
+        let mut under_way = 0;
+        for publish in all {
+            if under_way == UNDER_WAY {
+                self.acknowledged(under_way / 2);
+                under_way -= under_way / 2;
+            }
+            let id = self.id();
+            self.send(&publish.packet(Some(id)));
+            under_way += 1;
+        }
+        self.acknowledged(under_way);
+    }
+
+    fn acknowledged(&mut self, count: usize) {
+        for _ in 0..count {
+            let (first, body) = self.read();
+            assert_eq!(first, 0x40, "{body:x?}");
+            assert!(matches!(body.get(2), None | Some(0x10)), "{body:x?}");
         }
     }
 

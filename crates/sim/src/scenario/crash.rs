@@ -26,6 +26,7 @@ fn crash(stage: &mut Stage) {
             takeover: 1,
             connect: 25,
             hold_log: 4,
+            hold_reads: 2,
             clean: 5,
             unsubscribe: 1,
             retain: 15,

@@ -42,6 +42,7 @@ fn play(stage: &mut Stage, least: u8) {
         clean: if least == 2 { 0 } else { 10 },
         connect: 20,
         hold_log: 1,
+        hold_reads: 1,
         qos: (least..=2).collect(),
         calm: vec![publisher],
         loyal: vec![stays],

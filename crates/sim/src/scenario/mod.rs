@@ -44,6 +44,7 @@ pub const ALL: &[Scenario] = &[
     backpressure::CREDIT,
     sessions::TAKEOVER_STORM,
     sessions::PERSISTENCE,
+    sessions::PAGING,
     sessions::CLOCK_JUMPS,
     groups::GROUPS,
     groups::GROUPS_EXACTLY_ONCE,
@@ -92,6 +93,7 @@ fn once(scenario: &Scenario, seed: u64, verbose: bool) -> (Vec<String>, Stage) {
     let mut config = Config::new(rng.range(1, 4) as u16, rng.draw());
     config.yield_percent = rng.pick(&[0, 20, 60]);
     config.verbose = verbose;
+    config.settings.limits.queue_window_bytes = rng.pick(&[1, 500, 256 << 10, u64::MAX]);
     (scenario.configure)(&mut config, &mut rng);
     let mut stage = Stage::new(&config);
     let played = catch_unwind(AssertUnwindSafe(|| (scenario.play)(&mut stage)));

@@ -18,6 +18,8 @@ pub struct Mix {
     pub stall: u32,
     pub unsubscribe: u32,
     pub hold_log: u32,
+    /// The log stops reading bodies, or goes on.
+    pub hold_reads: u32,
     /// Lets up to `tick_ms` pass.
     pub tick: u32,
     pub tick_ms: usize,
@@ -54,6 +56,7 @@ impl Default for Mix {
             stall: 0,
             unsubscribe: 0,
             hold_log: 0,
+            hold_reads: 0,
             tick: 0,
             tick_ms: 50,
             jump: 0,
@@ -83,6 +86,7 @@ enum Act {
     Stall,
     Unsubscribe,
     HoldLog,
+    HoldReads,
     Tick,
     Jump,
     Kick,
@@ -90,7 +94,7 @@ enum Act {
 }
 
 impl Mix {
-    fn shares(&self) -> [(Act, u32); 14] {
+    fn shares(&self) -> [(Act, u32); 15] {
         [
             (Act::Read, self.read),
             (Act::Acknowledge, self.acknowledge),
@@ -102,6 +106,7 @@ impl Mix {
             (Act::Stall, self.stall),
             (Act::Unsubscribe, self.unsubscribe),
             (Act::HoldLog, self.hold_log),
+            (Act::HoldReads, self.hold_reads),
             (Act::Tick, self.tick),
             (Act::Jump, self.jump),
             (Act::Kick, self.kick),
@@ -170,6 +175,10 @@ impl Stage {
             Act::HoldLog => {
                 let held = self.rng.chance(50);
                 self.world.hold_log(held);
+            }
+            Act::HoldReads => {
+                let held = self.rng.chance(50);
+                self.world.hold_reads(held);
             }
             Act::Tick => {
                 let ms = self.rng.below(mix.tick_ms + 1);

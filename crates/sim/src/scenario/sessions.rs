@@ -63,11 +63,76 @@ fn persistence(stage: &mut Stage) {
         goodbye: 2,
         connect: 30,
         hold_log: 8,
+        hold_reads: 4,
         clean: 5,
         qos: vec![1, 2],
         ..Mix::default()
     };
     stage.play(&mix, 1500);
+    stage.judge();
+}
+
+pub(super) const PAGING: Scenario = Scenario {
+    name: "paging",
+    about: "sessions and groups that are long away: what waits for them is read back, in order and once",
+    seeds: 300,
+    configure: |config, rng| {
+        let limits = &mut config.settings.limits;
+        limits.queue_window_bytes = rng.pick(&[1, 300, 1000]);
+        limits.max_inflight = rng.range(1, 5) as u16;
+        limits.memory_bytes = rng.pick(&[2000, 1 << 30]);
+    },
+    play: paging,
+};
+
+fn paging(stage: &mut Stage) {
+    let subscriptions: [&[(&str, u8)]; 5] = [
+        &[("t/+", 2)],
+        &[("#", 1)],
+        &[("$share/g/t/+", 2), ("u/1", 2)],
+        &[("$share/g/t/+", 1)],
+        &[("t/1", 1), ("$share/h/u/+", 2)],
+    ];
+    for (no, wishes) in subscriptions.into_iter().enumerate() {
+        let version = stage.rng.pick(&[Version::V31, Version::V311, Version::V5]);
+        let mut profile = Profile::new(&format!("a{no}"), version, no < 3 || stage.rng.chance(60));
+        profile.receive_maximum = Some(stage.rng.range(1, 20) as u16);
+        profile.may_be_closed = true;
+        stage.add(profile, wishes);
+    }
+    let publisher = stage.add(Profile::new("p", Version::V5, true), &[]);
+    stage.begin();
+    for _ in 0..stage.rng.range(1, 4) {
+        // Few are there for long.
+        let mix = Mix {
+            cut: 12,
+            goodbye: 2,
+            takeover: 2,
+            connect: 12,
+            acknowledge: 60,
+            publish: 60,
+            hold_log: 1,
+            hold_reads: 6,
+            clean: 5,
+            unsubscribe: 1,
+            stall: 2,
+            max_size: 200,
+            calm: vec![publisher],
+            loyal: vec![0, 1, 2],
+            publishers: vec![publisher],
+            ..Mix::default()
+        };
+        let acts = stage.rng.range(50, 400);
+        stage.play(&mix, acts);
+        if !stage.ledger.faults.is_empty() {
+            return;
+        }
+        if stage.rng.chance(50) {
+            stage.crash();
+            let shards = stage.rng.range(1, 4) as u16;
+            stage.world.restart(shards);
+        }
+    }
     stage.judge();
 }
 

@@ -105,6 +105,7 @@ impl Stage {
     pub fn come_to_rest(&mut self) {
         self.eager = true;
         self.world.hold_log(false);
+        self.world.hold_reads(false);
         for sock in std::mem::take(&mut self.forsaken) {
             self.world.cut(sock);
         }
@@ -180,6 +181,21 @@ impl Stage {
         self.ledger.faults.extend(oracle::judge(&self.ledger));
         self.check_log();
         self.ledger.faults.extend(self.world.wrong_levels());
+        self.check_queues();
+    }
+
+    /// Nothing waits for anybody any more, and the shards' levels say so.
+    fn check_queues(&mut self) {
+        let counts = self.world.counts();
+        let levels = (
+            counts.queued_messages,
+            counts.queued_bytes,
+            counts.in_flight,
+        );
+        if levels != (0, 0, 0) {
+            let text = format!("queued messages, bytes, and in flight at rest: {levels:?}");
+            self.ledger.fault(text);
+        }
     }
 
     fn check_log(&mut self) {

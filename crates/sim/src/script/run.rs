@@ -306,6 +306,8 @@ impl Run {
             }
             ["hold", "log"] => world.hold_log(true),
             ["release", "log"] => world.hold_log(false),
+            ["hold", "reads"] => world.hold_reads(true),
+            ["release", "reads"] => world.hold_reads(false),
             ["hold", "auth"] => world.hold_auth(true),
             ["release", "auth"] => world.hold_auth(false),
             ["shutdown"] => world.shutdown(),

@@ -36,6 +36,7 @@ fn limit(settings: &mut Settings, name: &str, value: &str) -> Result<(), String>
         "max_subscriptions_per_session" => limits.max_subscriptions_per_session = n as usize,
         "max_queued_messages" => limits.max_queued_messages = n as usize,
         "max_queued_bytes" => limits.max_queued_bytes = n,
+        "queue_window_bytes" => limits.queue_window_bytes = n,
         "max_outbox_bytes" => limits.max_outbox_bytes = n as usize,
         "max_session_expiry_s" => limits.max_session_expiry_s = n32,
         "max_sessions" => limits.max_sessions = n as usize,

@@ -75,7 +75,7 @@ impl World {
             done: RefCell::default(),
             links: RefCell::new(old.links.take()),
             active: RefCell::new(old.active.take()),
-            log: RefCell::new(old.log.replace(super::LogDesk::new(0))),
+            log: RefCell::new(old.log.replace(super::LogDesk::new(0, now))),
             auth: RefCell::new(old.auth.take()),
             trace: RefCell::new(old.trace.take()),
             depth: Cell::new(0),

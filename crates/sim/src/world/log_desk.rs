@@ -3,10 +3,11 @@
 //! What is synced is what a crash leaves, and more only as chance has it: the log itself is given a
 //! batch when it is synced. Times are turned into Unix time on the way, as in any log.
 
+use crate::rng::Rng;
 use broker::recover::{Recovery, Seen};
-use broker::{Now, Shard};
-use message::record::{Record, Row, RowKey, StoreOp};
-use message::{LogId, QueueId, ShardId};
+use broker::{Now, Read, Shard};
+use message::record::{Body, Record, Row, RowKey, StoreOp};
+use message::{LogId, MessageId, QueueId, ShardId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use store::{Durable, Folded, Log, MemoryLog};
@@ -24,12 +25,19 @@ pub(super) struct LogDesk {
     clients: BTreeMap<QueueId, String>,
     /// The highest names in the log.
     seen: Seen,
+    /// Messages that shards have asked for.
+    reads: Vec<Read>,
+    /// What makes the node's time Unix time, taken once in each of its lives.
+    unix_offset: u64,
     /// It does not sync until it is told to.
     pub held: bool,
+    /// It does not read until it is told to.
+    pub reads_held: bool,
 }
 
 impl LogDesk {
-    pub(super) fn new(seed: u64) -> Self {
+    /// `now` is the node's.
+    pub(super) fn new(seed: u64, now: Now) -> Self {
         LogDesk {
             log: MemoryLog::new(LogId::LOCAL, seed),
             epoch: 0,
@@ -39,7 +47,10 @@ impl LogDesk {
             synced: BTreeSet::new(),
             clients: BTreeMap::new(),
             seen: Seen::default(),
+            reads: Vec::new(),
+            unix_offset: now.unix_ms - now.ms,
             held: false,
+            reads_held: false,
         }
     }
 
@@ -55,13 +66,47 @@ impl LogDesk {
         !self.unsynced.is_empty() && !self.held
     }
 
-    /// Takes one batch; `now` is the node's.
-    pub(super) fn append(&mut self, now: Now) {
+    pub(super) fn ask(&mut self, reads: Vec<Read>) {
+        self.reads.extend(reads);
+    }
+
+    /// A read can be answered: its record is in the log, or has been settled by everybody.
+    pub(super) fn can_read(&self) -> bool {
+        !self.reads_held && self.reads.iter().any(|read| self.is_written(read.id))
+    }
+
+    fn is_written(&self, id: MessageId) -> bool {
+        let mut ops = self.waiting.iter().flatten().chain(&self.unsynced);
+        !ops.any(|op| matches!(&op.record, Record::Enqueue(enqueue) if enqueue.id == id))
+    }
+
+    /// Answers one of the reads that can be, whichever chance chooses.
+    pub(super) fn read(&mut self, rng: &mut Rng) -> Option<(u64, Option<Body>)> {
+        let all = self.reads.iter().enumerate();
+        let written = all.filter(|(_, read)| self.is_written(read.id));
+        let places: Vec<usize> = written.map(|(at, _)| at).collect();
+        if places.is_empty() {
+            return None;
+        }
+        let Read { ticket, id } = self.reads.swap_remove(rng.pick(&places));
+        let body = self.log.fold().live(id).cloned().map(|live| {
+            let mut body = live.into_body();
+            if let Some(at) = body.message.expires_at {
+                let at = at.saturating_sub(self.unix_offset);
+                Arc::make_mut(&mut body.message).expires_at = Some(at);
+            }
+            body
+        });
+        Some((ticket, body))
+    }
+
+    /// Takes one batch.
+    pub(super) fn append(&mut self) {
         let Some(mut batch) = self.waiting.pop_front() else {
             return;
         };
         for op in &mut batch {
-            in_unix_time(&mut op.record, now);
+            in_unix_time(&mut op.record, self.unix_offset);
             self.take_note(&op.record);
         }
         self.unsynced.extend(batch);
@@ -137,7 +182,9 @@ impl LogDesk {
         kept.iter().for_each(|op| self.take_note(&op.record));
         self.unsynced = kept;
         self.sync();
+        self.reads.clear();
         self.held = false;
+        self.reads_held = false;
     }
 
     /// Records that a crash may lose.
@@ -148,6 +195,7 @@ impl LogDesk {
     /// A new life of the node begins, with what the log has.
     pub(super) fn recover(&mut self, shards: &mut [Shard], now: Now) {
         self.epoch += 1;
+        self.unix_offset = now.unix_ms - now.ms;
         let log = std::mem::replace(&mut self.log, MemoryLog::new(LogId::LOCAL, 0));
         self.log = log.reopen(self.epoch);
         let mut recovery = Recovery::new(shards, now);
@@ -179,11 +227,11 @@ impl LogDesk {
 }
 
 /// A record as a log has it.
-fn in_unix_time(record: &mut Record, now: Now) {
+fn in_unix_time(record: &mut Record, offset: u64) {
     if let Record::Enqueue(enqueue) = record
         && let Some(at) = enqueue.message.expires_at
     {
-        let at = (now.unix_ms + at).saturating_sub(now.ms);
+        let at = at + offset;
         Arc::make_mut(&mut enqueue.message).expires_at = Some(at);
     }
 }

@@ -26,6 +26,7 @@ pub use crash::Keep;
 use link::{End, Link, Place};
 use log_desk::LogDesk;
 use message::ShardId;
+use message::record::Body;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::{Rc, Weak};
@@ -79,6 +80,7 @@ enum Letter {
     Accepted(Sock),
     Arrive(Sock, Box<Handoff>),
     Durable(u64),
+    Body(u64, Option<Body>),
     Auth(AuthReply),
     Settings(Arc<Settings>),
     Shutdown,
@@ -136,15 +138,16 @@ impl World {
         let mut rng = Rng::new(config.seed);
         let settings = Arc::new(config.settings.clone());
         let (shards, shared) = new_shards(config.shards, &settings, &mut rng);
-        let log = LogDesk::new(rng.draw());
+        let now = Now {
+            ms: 1000,
+            unix_ms: 1_700_000_000_000,
+        };
+        let log = LogDesk::new(rng.draw(), now);
         World(Rc::new(Inner {
             seed: config.seed,
             yield_percent: config.yield_percent,
             window: config.window,
-            now: Cell::new(Now {
-                ms: 1000,
-                unix_ms: 1_700_000_000_000,
-            }),
+            now: Cell::new(now),
             born_ms: 0,
             down: Cell::new(false),
             settings: RefCell::new(settings),
@@ -241,6 +244,12 @@ impl World {
         self.0.event(("hold log", held));
     }
 
+    /// The log reads nothing until it is told to.
+    pub fn hold_reads(&self, held: bool) {
+        self.0.log.borrow_mut().reads_held = held;
+        self.0.event(("hold reads", held));
+    }
+
     /// The authenticator does not answer until it is told to.
     pub fn hold_auth(&self, held: bool) {
         self.0.auth.borrow_mut().held = held;
@@ -335,8 +344,7 @@ impl World {
     }
 }
 
-/// The shards of a node that starts.
-/// New shards, and what they share.
+/// The shards of a node that starts, and what they share.
 fn new_shards(
     count: ShardId,
     settings: &Arc<Settings>,

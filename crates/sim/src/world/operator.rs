@@ -31,7 +31,7 @@ impl World {
 
     /// Asks each shard.
     fn ask(&self, question: &Question) -> Vec<Answer> {
-        let now = self.0.now.get();
+        let now = self.0.node_now();
         let shards = self.0.shards.iter();
         shards.map(|s| s.borrow().inspect(question, now)).collect()
     }
@@ -108,7 +108,7 @@ impl World {
                     from: cursor,
                     at_most: ROWS,
                 };
-                let answer = shard.borrow().inspect(&question(scan), self.0.now.get());
+                let answer = shard.borrow().inspect(&question(scan), self.0.node_now());
                 let Some(page) = page(answer) else {
                     return rows;
                 };

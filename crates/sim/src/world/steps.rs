@@ -1,7 +1,7 @@
 //! The steps of a world: which are possible now, and which of them chance takes.
 
 use super::{Inner, Letter, World};
-use broker::Now;
+use broker::{Now, Read};
 use std::rc::Rc;
 
 /// Steps after which a world that has not come to rest never will.
@@ -12,6 +12,7 @@ enum Step {
     Turn(usize),
     Append,
     Sync,
+    Read,
     Auth,
     Deliver(usize),
 }
@@ -158,6 +159,9 @@ impl Inner {
         if log.can_sync() {
             steps.push(Step::Sync);
         }
+        if log.can_read() {
+            steps.push(Step::Read);
+        }
         if self.auth.borrow().can_answer() {
             steps.push(Step::Auth);
         }
@@ -173,13 +177,20 @@ impl Inner {
             }
             Step::Append => {
                 self.event("append");
-                self.log.borrow_mut().append(self.node_now());
+                self.log.borrow_mut().append();
             }
             Step::Sync => {
                 self.event("sync");
                 let marks = self.log.borrow_mut().sync();
                 for (shard, upto) in marks {
                     self.post(shard, Letter::Durable(upto));
+                }
+            }
+            Step::Read => {
+                let mut rng = self.rng.borrow_mut();
+                if let Some((ticket, body)) = self.log.borrow_mut().read(&mut rng) {
+                    self.event(("read from the log", ticket));
+                    self.post(Read::shard_of(ticket), Letter::Body(ticket, body));
                 }
             }
             Step::Auth => {

@@ -62,6 +62,11 @@ impl Inner {
             match letter {
                 Letter::Mails(mails) => mails.into_iter().for_each(|mail| shard.on_mail(mail, now)),
                 Letter::Durable(upto) => shard.on_durable(upto, now),
+                Letter::Body(ticket, body) => {
+                    if let Err(lost) = shard.on_body(ticket, body, now) {
+                        panic!("{lost}");
+                    }
+                }
                 Letter::Auth(reply) => replies.push(reply),
                 Letter::Settings(settings) => shard.on_settings(settings, now),
                 Letter::Accepted(sock) => self.accept(at, shard, sock),
@@ -183,6 +188,10 @@ impl Inner {
             self.event(("ops", at, turn.ops.len()));
             self.log.borrow_mut().push(turn.ops);
             self.interrupted();
+        }
+        if !turn.reads.is_empty() {
+            self.event(("reads", at, turn.reads.len()));
+            self.log.borrow_mut().ask(turn.reads);
         }
         for (target, mails) in turn.mails {
             self.event(("mail", at, target, mails.len()));

@@ -76,7 +76,7 @@ enum Purpose {
     WriteIndex,
     Unlink,
     Clean,
-    Read(ReadTicket, MessageId, index::Place),
+    Read(reads::Reading),
 }
 
 /// See the module.
@@ -299,7 +299,7 @@ impl Engine {
             Purpose::WriteIndex => {}
             Purpose::Unlink => self.unlinked(),
             Purpose::Clean => self.clean_with(bytes)?,
-            Purpose::Read(ticket, id, place) => self.read_done(ticket, id, place, bytes)?,
+            Purpose::Read(ref reading) => self.read_done(reading, bytes)?,
         }
         Ok(())
     }

@@ -11,6 +11,11 @@ use crate::store_error::StoreError;
 use message::MessageId;
 use std::collections::VecDeque;
 
+/// Bytes between two frames that are read as well rather than by two operations: a page.
+const MAX_GAP: u32 = 4 << 10;
+/// Bytes that are read by one operation, if they are more than one frame.
+const MAX_READING: u32 = 256 << 10;
+
 #[derive(Default)]
 pub(super) struct Reads {
     /// Bounded by whoever asks.
@@ -31,6 +36,38 @@ impl Reads {
     }
 }
 
+/// Frames that are read together, since they lie close behind each other.
+#[derive(Debug)]
+pub(super) struct Reading {
+    segment: u32,
+    at: u32,
+    end: u32,
+    wanted: Vec<(ReadTicket, MessageId, Place)>,
+}
+
+impl Reading {
+    fn new(ticket: ReadTicket, id: MessageId, place: Place) -> Self {
+        Reading {
+            segment: place.segment,
+            at: place.at,
+            end: place.at + place.len,
+            wanted: vec![(ticket, id, place)],
+        }
+    }
+
+    fn reaches(&self, place: Place) -> bool {
+        let gap = place.at.checked_sub(self.end);
+        place.segment == self.segment
+            && gap.is_some_and(|gap| gap <= MAX_GAP)
+            && place.at - self.at + place.len <= MAX_READING
+    }
+
+    fn add(&mut self, ticket: ReadTicket, id: MessageId, place: Place) {
+        self.end = place.at + place.len;
+        self.wanted.push((ticket, id, place));
+    }
+}
+
 /// A copy of the whole log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Backup {
@@ -45,10 +82,8 @@ pub(super) enum Backup {
 
 impl Engine {
     pub(super) fn start_reads(&mut self) -> Result<(), StoreError> {
+        let mut open: Option<Reading> = None;
         for _ in 0..self.reads.waiting.len() {
-            if self.reads.under_way >= self.settings.max_reads {
-                break;
-            }
             let Some(Wanted { ticket, id, after }) = self.reads.waiting.pop_front() else {
                 break;
             };
@@ -66,16 +101,37 @@ impl Engine {
                 self.answer(ticket, id, place, &frame)?;
                 continue;
             }
-            self.reads.under_way += 1;
-            self.segments.pin(place.segment);
-            let read = Step::Read {
-                file: FileName::Segment(place.segment),
-                at: u64::from(place.at),
-                len: place.len,
-            };
-            self.start(Lane::Read, vec![read], Purpose::Read(ticket, id, place));
+            if let Some(reading) = &mut open
+                && reading.reaches(place)
+            {
+                reading.add(ticket, id, place);
+                continue;
+            }
+            if let Some(whole) = open.take() {
+                self.start_reading(whole);
+            }
+            if self.reads.under_way >= self.settings.max_reads {
+                let wanted = Wanted { ticket, id, after };
+                self.reads.waiting.push_front(wanted);
+                break;
+            }
+            open = Some(Reading::new(ticket, id, place));
+        }
+        if let Some(whole) = open {
+            self.start_reading(whole);
         }
         Ok(())
+    }
+
+    fn start_reading(&mut self, reading: Reading) {
+        self.reads.under_way += 1;
+        self.segments.pin(reading.segment);
+        let read = Step::Read {
+            file: FileName::Segment(reading.segment),
+            at: u64::from(reading.at),
+            len: reading.end - reading.at,
+        };
+        self.start(Lane::Read, vec![read], Purpose::Read(reading));
     }
 
     /// The frame, where it is in the batch that is being written.
@@ -86,16 +142,16 @@ impl Engine {
         (batch.segment == place.segment).then(|| frame.to_vec())
     }
 
-    pub(super) fn read_done(
-        &mut self,
-        ticket: ReadTicket,
-        id: MessageId,
-        place: Place,
-        frame: &[u8],
-    ) -> Result<(), StoreError> {
+    pub(super) fn read_done(&mut self, reading: &Reading, bytes: &[u8]) -> Result<(), StoreError> {
         self.reads.under_way -= 1;
-        self.segments.unpin(place.segment);
-        self.answer(ticket, id, place, frame)
+        self.segments.unpin(reading.segment);
+        for (ticket, id, place) in &reading.wanted {
+            let from = (place.at - reading.at) as usize;
+            let rest = bytes.get(from..).unwrap_or_default();
+            let frame = rest.get(..place.len as usize).unwrap_or(rest);
+            self.answer(*ticket, *id, *place, frame)?;
+        }
+        Ok(())
     }
 
     fn answer(

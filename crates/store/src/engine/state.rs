@@ -14,6 +14,9 @@ use message::record::{Row, RowKey};
 use message::{Map, MessageId, QoS, QueueId, hash};
 use std::collections::BTreeMap;
 
+/// Ids by which a queue's list grows at least.
+const LEAST_GROWTH: usize = 4;
+
 /// A row and the frame that holds it.
 pub(crate) struct KeptRow {
     pub(crate) row: Row,
@@ -288,7 +291,12 @@ impl State {
 
     fn hold(&mut self, queue: QueueId, id: MessageId) {
         let holds = self.queues.entry(queue).or_default();
-        holds.ids.push(id);
+        let ids = &mut holds.ids;
+        if ids.len() == ids.capacity() {
+            // By an eighth: lists of queues that nobody takes from are long.
+            ids.reserve_exact(LEAST_GROWTH.max(ids.len() / 8));
+        }
+        ids.push(id);
         holds.refs += 1;
     }
 

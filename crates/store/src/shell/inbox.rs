@@ -17,7 +17,7 @@ pub(super) type Done = Box<dyn FnOnce(Result<(), io::Error>) + Send>;
 
 pub(super) enum Letter {
     Batch(u64, Vec<StoreOp>),
-    Read(ReadTicket, MessageId),
+    Read(Vec<(ReadTicket, MessageId)>),
     Done(OpId, Outcome),
     Backup(PathBuf, Done),
     BackupDone,

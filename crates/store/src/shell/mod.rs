@@ -43,9 +43,10 @@ impl LogHandle {
         self.inbox.push(Letter::Batch(self.epoch, batch));
     }
 
-    /// Asks for a message: it comes as [`Event::Body`] with this ticket, in the node's time.
-    pub fn read(&self, ticket: ReadTicket, id: MessageId) {
-        self.inbox.push(Letter::Read(ticket, id));
+    /// Asks for messages: each comes as [`Event::Body`] with its ticket, in the node's time. Those whose
+    /// records were given before are found.
+    pub fn read(&self, wanted: Vec<(ReadTicket, MessageId)>) {
+        self.inbox.push(Letter::Read(wanted));
     }
 
     /// Copies the log into a new directory while it is used; `done` is called from another thread. The
@@ -224,7 +225,11 @@ impl Appender {
     fn open_letter(&mut self, letter: Letter, now: u64) -> Result<(), StoreError> {
         match letter {
             Letter::Batch(epoch, batch) => self.engine.submit(epoch, batch, now)?,
-            Letter::Read(ticket, id) => self.engine.read(ticket, id),
+            Letter::Read(wanted) => {
+                for (ticket, id) in wanted {
+                    self.engine.read(ticket, id);
+                }
+            }
             Letter::Done(id, outcome) => self.engine.complete(id, outcome, now),
             Letter::Backup(_, done) if self.backup.is_some() => {
                 done(Err(io::Error::other("another backup is under way")));

@@ -133,8 +133,11 @@ impl World {
                 }
             }
             3 => {
-                let id = MessageId(self.dice.below(60));
-                self.engine.read(id.0, id);
+                // Those that follow may be read by the same operation.
+                let first = self.dice.below(60);
+                for id in first..=first + self.dice.below(5) {
+                    self.engine.read(id, MessageId(id));
+                }
             }
             4 => self.now += self.dice.below(2_000),
             _ => self.disk_step()?,
