@@ -82,6 +82,18 @@ impl Broker {
         Some(format!("the broker ended by itself: {status}"))
     }
 
+    /// As `ended`, for one that may be about to fall: its sockets close before it is gone.
+    pub(crate) fn fell(&mut self) -> Option<String> {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(2) {
+            if let Some(ended) = self.ended() {
+                return Some(ended);
+            }
+            std::thread::yield_now();
+        }
+        None
+    }
+
     /// SIGKILL, and gone.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();

@@ -43,7 +43,7 @@ pub(crate) fn publisher(mut client: Client<'_>, what: &Publishing, mut dice: Dic
             return;
         }
         if cycle != stage.cycle() {
-            (cycle, budget) = (stage.cycle(), dice.within(20, 250));
+            (cycle, budget) = (stage.cycle(), dice.within(50, 500));
         }
         while !finishing && budget > 0 && client.in_flight() < what.window {
             budget -= 1;
@@ -60,9 +60,13 @@ pub(crate) fn publisher(mut client: Client<'_>, what: &Publishing, mut dice: Dic
                 client.publish(topic, qos, false, Some(size(&mut dice)));
             }
         }
-        let wait = if dice.one_in(3) { 30 } else { 1 };
-        client.work(Duration::from_millis(wait), 40);
-        if dice.one_in(300) {
+        // On with it at the first acknowledgement, or after some; now and then it takes its time.
+        let most = dice.within(1, client.in_flight() as u64 + 2) as usize;
+        client.work(Duration::from_millis(20), most);
+        if dice.one_in(20) {
+            client.work(Duration::from_millis(20), 100);
+        }
+        if dice.one_in(500) {
             client.hang_up();
         }
     }

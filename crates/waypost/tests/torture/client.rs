@@ -143,6 +143,10 @@ impl<'a> Client<'a> {
         let Some(mut line) = Line::open(self.stage.port, self.version) else {
             return false;
         };
+        // Another broker than the one that was dialled may have taken it: whose end it sees would be unknown.
+        if self.stage.kills() != self.kills {
+            return false;
+        }
         self.put_connect(&mut line, manner);
         let before = self.known;
         // Until the answer comes, only what this CONNECT changes nothing about is certain.

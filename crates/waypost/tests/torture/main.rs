@@ -212,34 +212,56 @@ fn direct(
     clients: u64,
     report: &mut Report,
 ) -> Result<String, String> {
-    let mut dice = Dice::new(stage.seed, 0);
     let mut broker = Broker::spawn(dir, stage.port);
-    broker.ready()?;
-    wait_until(stage, &mut broker, "everybody is there", || {
-        (stage.ready() == clients, stage.ready())
-    })?;
-    stage.enter(Phase::Running);
+    let mut course = || {
+        broker.ready()?;
+        wait_until(stage, &mut broker, "everybody is there", || {
+            (stage.ready() == clients, stage.ready())
+        })?;
+        stage.enter(Phase::Running);
+        kill_again_and_again(dir, cycles, stage, &mut broker, report)?;
+        finish(stage, ledger, &mut broker)
+    };
+    let outcome = course();
+    // Where it fell by itself, that is the cause of all else.
+    let fell = outcome.is_err().then(|| broker.fell()).flatten();
+    stage.enter(Phase::Over);
+    stage.kill(|| broker.kill());
+    match outcome {
+        Ok(()) => summary(dir, cycles, stage, report),
+        Err(why) => Err(fell.map_or(why.clone(), |fell| format!("{fell}; {why}"))),
+    }
+}
+
+fn kill_again_and_again(
+    dir: &Path,
+    cycles: u64,
+    stage: &Stage,
+    broker: &mut Broker,
+    report: &mut Report,
+) -> Result<(), String> {
+    let mut dice = Dice::new(stage.seed, 0);
     for cycle in 1..=cycles {
         stage.next_cycle();
         stage.let_pass(Duration::from_millis(dice.within(5, 400)));
-        if let Some(ended) = broker.ended() {
-            return Err(ended);
-        }
         if stage.failed() {
             return Err("stopped".into());
+        }
+        if let Some(ended) = broker.ended() {
+            return Err(ended);
         }
         report.killed_serving += 1;
         if stage.in_flight.load(SeqCst) > 0 {
             report.killed_with_work_in_flight += 1;
         }
         stage.kill(|| broker.kill());
-        broker = Broker::spawn(dir, stage.port);
+        *broker = Broker::spawn(dir, stage.port);
         if cycle % 10 == 0 {
             let start = report.slowest_recovery.as_micros().max(1000) as u64;
             stage.let_pass(Duration::from_micros(dice.within(0, start)));
             report.killed_starting += 1;
             stage.kill(|| broker.kill());
-            broker = Broker::spawn(dir, stage.port);
+            *broker = Broker::spawn(dir, stage.port);
         }
         report.slowest_recovery = report.slowest_recovery.max(broker.ready()?);
         if cycle % 50 == 0 {
@@ -247,10 +269,7 @@ fn direct(
             println!("cycle {cycle} of {cycles}: {acknowledged} messages acknowledged");
         }
     }
-    finish(stage, ledger, &mut broker)?;
-    stage.enter(Phase::Over);
-    stage.kill(|| broker.kill());
-    summary(dir, cycles, stage, report)
+    Ok(())
 }
 
 /// Publishers finish, everything owed comes, and nothing more than that.
