@@ -139,7 +139,7 @@ pub(crate) fn subscriber(mut client: Client<'_>, what: &Subscribing, mut dice: D
         let here = finishing
             || match what.presence {
                 Presence::Always => true,
-                Presence::Often => stage.cycle() % 3 == 0,
+                Presence::Often => stage.cycle().is_multiple_of(3),
                 Presence::AtTheEnd => false,
             };
         if !here {

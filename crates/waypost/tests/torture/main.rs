@@ -12,6 +12,7 @@ mod cast;
 mod client;
 mod dice;
 mod judge;
+mod judge_tests;
 mod ledger;
 mod stage;
 mod wire;
