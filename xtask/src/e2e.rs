@@ -8,10 +8,11 @@ use std::fs;
 use std::process::Stdio;
 
 /// Debian packages, each with a file that it brings.
-const PACKAGES: [(&str, &str); 3] = [
+const PACKAGES: [(&str, &str); 4] = [
     ("mosquitto-clients", "/usr/bin/mosquitto_sub"),
     ("chromium", "/usr/bin/chromium"),
     ("haproxy", "/usr/sbin/haproxy"),
+    ("strace", "/usr/bin/strace"),
 ];
 
 /// Most tests wait for an event rather than for a core.
