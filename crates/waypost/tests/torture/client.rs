@@ -391,7 +391,7 @@ impl<'a> Client<'a> {
         let acked_at = &mut page.lock().unwrap().sent[tag.seq as usize].acked_at;
         if acked_at.is_none() {
             *acked_at = Some(self.stage.tick());
-            self.stage.acknowledged.fetch_add(1, SeqCst);
+            self.stage.one_more_acknowledged();
         }
     }
 

@@ -51,6 +51,7 @@ const TESTATORS: [(u16, Version); 2] = [(100, Version::V5), (101, Version::V311)
 struct Report {
     killed_serving: u64,
     killed_with_work_in_flight: u64,
+    killed_acknowledging: u64,
     killed_starting: u64,
     slowest_recovery: Duration,
 }
@@ -244,7 +245,14 @@ fn kill_again_and_again(
     let mut dice = Dice::new(stage.seed, 0);
     for cycle in 1..=cycles {
         stage.next_cycle();
-        stage.let_pass(Duration::from_millis(dice.within(5, 400)));
+        // In the middle of a burst of acknowledgements, or at any time.
+        let time = Duration::from_millis(dice.within(5, 400));
+        if dice.one_in(2) {
+            let come = stage.await_acknowledged(dice.within(1, 300), time);
+            report.killed_acknowledging += u64::from(come);
+        } else {
+            stage.let_pass(time);
+        }
         if stage.failed() {
             return Err("stopped".into());
         }
@@ -266,7 +274,7 @@ fn kill_again_and_again(
         }
         report.slowest_recovery = report.slowest_recovery.max(broker.ready()?);
         if cycle % 50 == 0 {
-            let acknowledged = stage.acknowledged.load(SeqCst);
+            let acknowledged = stage.acknowledged();
             println!("cycle {cycle} of {cycles}: {acknowledged} messages acknowledged");
         }
     }
@@ -340,11 +348,13 @@ fn summary(dir: &Path, cycles: u64, stage: &Stage, report: &Report) -> Result<St
         serde_json::from_str(&inspected).map_err(|e| format!("{inspected}: {e}"))?;
     Ok(format!(
         "{cycles} cycles, {} messages acknowledged, {} received\n\
-         killed {} times while serving ({} of them with messages in flight), {} times while starting\n\
+         killed {} times while serving ({} of them right after an acknowledgement, {} with messages in flight), \
+         {} times while starting\n\
          slowest start {:.3} s; in the log at the end: {} messages, {} sessions, {} bytes",
-        stage.acknowledged.load(SeqCst),
+        stage.acknowledged(),
         stage.received.load(SeqCst),
         report.killed_serving,
+        report.killed_acknowledging,
         report.killed_with_work_in_flight,
         report.killed_starting,
         report.slowest_recovery.as_secs_f64(),

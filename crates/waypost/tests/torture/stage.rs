@@ -31,8 +31,10 @@ pub(crate) struct Stage {
     ready: AtomicU64,
     /// Receptions of all, to see when nothing comes any more.
     pub(crate) received: AtomicU64,
-    /// Acknowledgements that were read by publishers.
-    pub(crate) acknowledged: AtomicU64,
+    /// Messages whose acknowledgement a publisher has read.
+    acknowledged: AtomicU64,
+    /// As many of them wake the one who waits for it.
+    awaited: AtomicU64,
     /// Of what was sent, how much no acknowledgement has come for.
     pub(crate) in_flight: AtomicU64,
     violations: Mutex<Vec<String>>,
@@ -51,6 +53,7 @@ impl Stage {
             ready: AtomicU64::new(0),
             received: AtomicU64::new(0),
             acknowledged: AtomicU64::new(0),
+            awaited: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
             violations: Mutex::new(Vec::new()),
         }
@@ -89,6 +92,32 @@ impl Stage {
             }
             self.pause(left);
         }
+    }
+
+    pub(crate) fn one_more_acknowledged(&self) {
+        let now = self.acknowledged.fetch_add(1, SeqCst) + 1;
+        if now == self.awaited.load(SeqCst) {
+            self.changed.notify_all();
+        }
+    }
+
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(SeqCst)
+    }
+
+    /// Waits for `more` acknowledgements, for `most` at most; true where they have come.
+    pub(crate) fn await_acknowledged(&self, more: u64, most: Duration) -> bool {
+        let awaited = self.acknowledged() + more;
+        self.awaited.store(awaited, SeqCst);
+        let begun = Instant::now();
+        while self.acknowledged() < awaited {
+            let left = most.saturating_sub(begun.elapsed());
+            if left.is_zero() || self.failed() {
+                return false;
+            }
+            self.pause(left.min(Duration::from_millis(1)));
+        }
+        true
     }
 
     pub(crate) fn cycle(&self) -> u64 {
