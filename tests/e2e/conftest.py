@@ -32,11 +32,13 @@ def broker(tmp_path_factory):
 
 @pytest.fixture
 def start_broker(tmp_path):
-    """Starts a broker of the test's own: `start_broker(*args, config=TOML, listen=[URL])`."""
+    """Starts a broker of the test's own: `start_broker(*args, config=TOML, listen=[URL])`; with `after=BROKER` on
+    the files of one that has ended."""
     started = []
 
-    def start(*args, **more):
-        own = harness.Broker(tmp_path / ("broker%d" % len(started)), *args, **more)
+    def start(*args, after=None, **more):
+        folder = after.folder if after else tmp_path / ("broker%d" % len(started))
+        own = harness.Broker(folder, *args, **more)
         started.append(own)
         return own
     yield start

@@ -13,6 +13,7 @@ const PACKAGES: [(&str, &str); 4] = [
     ("chromium", "/usr/bin/chromium"),
     ("prometheus", "/usr/bin/promtool"),
     ("haproxy", "/usr/sbin/haproxy"),
+    ("strace", "/usr/bin/strace"),
 ];
 
 /// Most tests wait for an event rather than for a core.

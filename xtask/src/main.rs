@@ -19,6 +19,7 @@ mod process;
 mod stages;
 mod suites;
 mod tidy;
+mod torture;
 mod workspace;
 
 use process::{Failure, Outcome};
@@ -36,6 +37,9 @@ usage: cargo xtask COMMAND
   autobahn [ARGS]           the Autobahn suite against the echo example of ws-codec
                             (ARGS as of crates/ws-codec/tests/autobahn.py: --python, --cases)
   sim [SEEDS] [FIRST]       the simulator, SEEDS (1000) from FIRST on
+  torture [--cycles N] [--seed S]
+                            the release binary killed N (1000) times under load, nothing acknowledged lost
+  torture --mutants         each planted bug, by name: caught or not
   perf [FILTER]             CPU per message beside mosquitto, with `waypost bench`
 
 example: cargo xtask test fmt clippy tidy
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Some("autobahn") => autobahn::command(rest),
         Some("perf") => perf::command(rest),
         Some("sim") => simulate(rest),
+        Some("torture") => torture::command(rest),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
             Ok(())

@@ -2,7 +2,6 @@
 
 use super::world::{World, small};
 use crate::engine::Settings;
-use crate::{Bug, Planted};
 
 /// One history of a few lives, each ended by a crash; in some of them a step fails.
 fn run(seed: u64, settings: Settings) -> Result<(), String> {
@@ -35,16 +34,51 @@ fn nothing_durable_is_lost_and_nothing_settled_rises() {
     }
 }
 
-/// Every planted bug is found, by a seed among these.
-#[test]
-fn planted_bugs_are_caught() {
-    for bug in Bug::ALL {
+/// A test for each planted bug, which is found by a seed among these. The names of the tests are what
+/// `cargo xtask torture --mutants` shows.
+mod planted_bugs_are_caught {
+    use super::run;
+    use crate::engine::Settings;
+    use crate::engine::tests::world::small;
+    use crate::{Bug, Planted};
+
+    const SEEDS: u64 = 2_000;
+
+    fn is_caught(bug: Bug) {
         let settings = Settings {
             planted: Planted::bug(bug),
             ..small()
         };
-        let caught = (0..2_000).find(|seed| run(*seed, settings.clone()).is_err());
+        let caught = (0..SEEDS).find(|seed| run(*seed, settings.clone()).is_err());
         assert!(caught.is_some(), "{bug:?} is not caught");
+    }
+
+    macro_rules! one_test_each {
+        ($($test:ident: $bug:ident,)+) => {
+            $(
+                #[test]
+                fn $test() {
+                    is_caught(Bug::$bug);
+                }
+            )+
+
+            #[test]
+            fn none_is_left_out() {
+                assert_eq!([$(Bug::$bug),+], Bug::ALL);
+            }
+        };
+    }
+
+    one_test_each! {
+        acknowledge_before_sync: AcknowledgeBeforeSync,
+        directory_not_synced: DirectoryNotSynced,
+        check_sum_ignored: CheckSumIgnored,
+        settle_dropped_during_copy: SettleDroppedDuringCopy,
+        unlink_before_first_segment: UnlinkBeforeFirstSegment,
+        sync_retried: SyncRetried,
+        copy_names_settled: CopyNamesSettled,
+        torn_tail_accepted: TornTailAccepted,
+        index_file_trusted: IndexFileTrusted,
     }
 }
 
