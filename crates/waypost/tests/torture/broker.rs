@@ -120,6 +120,22 @@ pub(crate) fn store(dir: &Path, action: &str) -> (String, bool) {
     )
 }
 
+/// The most messages, and bytes, that a start has read from the log, as the broker's own log tells.
+pub(crate) fn fullest(dir: &Path) -> (u64, u64) {
+    let lines = fs::read_to_string(dir.join("broker.log")).unwrap_or_default();
+    let starts = lines
+        .lines()
+        .filter(|line| line.contains("the log was read"));
+    let most = |name: &str| {
+        let values = starts.clone().filter_map(|line| {
+            let value = line.split_once(name)?.1;
+            value.split(' ').next()?.parse().ok()
+        });
+        values.max().unwrap_or(0)
+    };
+    (most(" messages="), most(" bytes="))
+}
+
 /// A directory of its own on the disk that the build lies on, not on one in memory.
 pub(crate) fn fresh_dir(seed: u64) -> PathBuf {
     let name = format!("torture-{}-{seed}", std::process::id());

@@ -346,11 +346,13 @@ fn summary(dir: &Path, cycles: u64, stage: &Stage, report: &Report) -> Result<St
     let (inspected, _) = broker::store(dir, "inspect");
     let found: serde_json::Value =
         serde_json::from_str(&inspected).map_err(|e| format!("{inspected}: {e}"))?;
+    let (messages, bytes) = broker::fullest(dir);
     Ok(format!(
         "{cycles} cycles, {} messages acknowledged, {} received\n\
          killed {} times while serving ({} of them right after an acknowledgement, {} with messages in flight), \
          {} times while starting\n\
-         slowest start {:.3} s; in the log at the end: {} messages, {} sessions, {} bytes",
+         slowest start {:.3} s; the fullest log that a start read: {messages} messages, {bytes} bytes; \
+         in the log at the end: {} messages, {} sessions, {} bytes",
         stage.acknowledged(),
         stage.received.load(SeqCst),
         report.killed_serving,
