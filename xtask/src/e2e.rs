@@ -8,7 +8,7 @@ use std::fs;
 use std::process::Stdio;
 
 /// Debian packages, each with a file that it brings.
-const PACKAGES: [(&str, &str); 4] = [
+const PACKAGES: [(&str, &str); 5] = [
     ("mosquitto-clients", "/usr/bin/mosquitto_sub"),
     ("chromium", "/usr/bin/chromium"),
     ("prometheus", "/usr/bin/promtool"),

@@ -400,7 +400,7 @@ impl Engine {
         };
         let spares = self.segments.spares.len();
         if spares == 0 || (message && spares <= self.settings.reserve) {
-            self.short_of_room(message);
+            self.short_of_room();
             return Ok(false);
         }
         if self.segments.spares[0].capacity < wanted {
@@ -413,7 +413,7 @@ impl Engine {
                 let steps = segments::lengthen(longer.number, wanted);
                 self.start(Lane::Files, steps, Purpose::Lengthen(longer));
             }
-            self.short_of_room(message);
+            self.short_of_room();
             return Ok(false);
         }
         if let Some(mut old) = self.segments.roll() {

@@ -311,7 +311,9 @@ impl Engine {
         error: DiskError,
         now: u64,
     ) -> Result<(), StoreError> {
-        let full = error.fault == Fault::Full && error.action == "preallocation";
+        // Room, or a name for the file. Neither has harmed what is there.
+        let wants_room = ["preallocation", "creation"].contains(&error.action);
+        let full = error.fault == Fault::Full && wants_room;
         match purpose {
             Purpose::Make(_) | Purpose::Lengthen(_) if full => {
                 self.no_room(now);

@@ -90,8 +90,8 @@ impl Engine {
     }
 
     /// Something can't be written for want of a segment. Where that is only being made, it waits.
-    pub(super) fn short_of_room(&mut self, message: bool) {
-        if message && !self.held_back && self.segments.full_until.is_some() {
+    pub(super) fn short_of_room(&mut self) {
+        if !self.held_back && self.segments.full_until.is_some() {
             self.held_back = true;
             self.events.push(Event::HoldBack);
         }

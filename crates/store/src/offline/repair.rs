@@ -9,7 +9,7 @@ use crate::format::batch::{BATCH_HEAD, BatchHead};
 use crate::format::segment::SEGMENT_HEAD;
 use crate::format::{FileName, Salt};
 use crate::planted::Planted;
-use crate::recover::{scan_to_damage, whole};
+use crate::recover::{count_behind, scan_to_damage, whole};
 use crate::store_error::{Damage, StoreError};
 use std::sync::Arc;
 
@@ -46,23 +46,33 @@ fn plan(disk: &dyn Disk, walk: &Walk) -> Result<Option<Loss>, StoreError> {
     };
     let kept = kept_end(&loss.damage, walk);
     if let FileName::Segment(number) = loss.damage.file
-        && let Ok(len) = disk.length(loss.damage.file)
+        && disk.length(loss.damage.file).is_ok()
     {
-        loss.bytes += len.saturating_sub(kept);
-        if kept < SEGMENT_HEAD as u64 {
+        // A segment without a batch is none.
+        if kept <= SEGMENT_HEAD as u64 {
             loss.segments.insert(0, number);
+        } else {
+            loss.count(&whole(disk, number)?, kept as usize, salt);
         }
     }
     for number in loss.segments.clone() {
-        let bytes = whole(disk, number)?;
-        if Some(number) != segment_of(&loss.damage) {
-            loss.bytes += bytes.len() as u64;
-        }
-        let (scan, _) = scan_to_damage(number, &bytes, salt, Planted::default());
-        loss.batches += scan.batches.len() as u64;
-        loss.records += scan.records;
+        loss.count(&whole(disk, number)?, 0, salt);
     }
     Ok(Some(loss))
+}
+
+impl Loss {
+    /// Counts what a segment has from `at` on; preallocated room behind it is no loss.
+    fn count(&mut self, bytes: &[u8], at: usize, salt: Salt) {
+        let end = bytes
+            .iter()
+            .rposition(|b| *b != 0)
+            .map_or(0, |last| last + 1);
+        self.bytes += end.saturating_sub(at) as u64;
+        let (batches, records) = count_behind(bytes, at, salt);
+        self.batches += batches;
+        self.records += records;
+    }
 }
 
 fn segment_of(damage: &Damage) -> Option<u32> {
@@ -88,16 +98,17 @@ pub fn repair(disk: &mut dyn Disk) -> Result<Option<Loss>, StoreError> {
     let cut = segment_of(&loss.damage);
     let end = kept_end(&loss.damage, &walk);
     let mut steps = Vec::new();
+    let files = disk.list()?;
     for &number in &loss.segments {
         steps.push(Step::Rename {
             from: FileName::Segment(number),
-            to: FileName::Kept(number),
+            to: unused(&files, number),
         });
     }
     if let Some(number) = cut.filter(|n| !loss.segments.contains(n))
         && disk.length(FileName::Segment(number)).is_ok()
     {
-        let (file, kept) = (FileName::Segment(number), FileName::Kept(number));
+        let (file, kept) = (FileName::Segment(number), unused(&files, number));
         let bytes = Arc::new(whole(disk, number)?);
         let write = Step::Write {
             file: kept,
@@ -119,15 +130,22 @@ pub fn repair(disk: &mut dyn Disk) -> Result<Option<Loss>, StoreError> {
     let is_rest = |file: &FileName| match file {
         FileName::Segment(n) => !kept(n) && Some(*n) != cut,
         FileName::Index(_) | FileName::Unfinished(_) => true,
-        FileName::Kept(_) => false,
+        FileName::Kept(..) => false,
     };
-    let rest = disk.list()?.into_iter().filter(is_rest);
+    let rest = files.into_iter().filter(is_rest);
     steps.extend(rest.map(|file| Step::Unlink { file }));
     steps.push(Step::SyncDirectory);
     disk.perform(&steps)?;
     let cleaned = verify(disk)?;
     close(disk, &cleaned)?;
     Ok(Some(loss))
+}
+
+/// A name for what is cut off a segment: what an earlier repair has kept stays.
+fn unused(files: &[FileName], segment: u32) -> FileName {
+    let mut names = (0..).map(|copy| FileName::Kept(segment, copy));
+    let unused = names.find(|name| !files.contains(name));
+    unused.unwrap_or(FileName::Kept(segment, u16::MAX))
 }
 
 /// Segments that the last batch left still counts as part of the log may have been removed since: one

@@ -16,7 +16,7 @@ pub struct SegmentReport {
     pub end: u32,
     pub batches: u64,
     pub records: u64,
-    /// Something lies behind them that a crash has left, and that the next start cuts off.
+    /// Something lies behind them that a crash has left, and that the next start cuts off; not damage.
     pub torn: bool,
     pub first_batch: u64,
     pub last_batch: u64,
@@ -136,6 +136,9 @@ fn one_segment(
     let bytes = whole(disk, number)?;
     let (scan, mut damage) = scan_to_damage(number, &bytes, salt, Planted::default());
     let summary = scan.summary;
+    if scan.batches.is_empty() && damage.is_some() {
+        return Ok((None, damage));
+    }
     if let Some(before) = before {
         let expected = before.last_batch + 1;
         if summary.first_batch != expected || scan.first_epoch < before.epoch {
@@ -166,7 +169,7 @@ fn one_segment(
         end: summary.end,
         batches: scan.batches.len() as u64,
         records: scan.records,
-        torn: scan.torn,
+        torn: scan.torn && damage.is_none(),
         first_batch: summary.first_batch,
         last_batch: summary.last_batch,
         epoch: summary.epoch,

@@ -16,8 +16,9 @@ use crate::format::segment::{SEGMENT_HEAD, SegmentHead};
 use crate::format::{FORMAT_VERSION, FileName, FormatError, Salt};
 use crate::planted::Bug;
 use crate::store_error::{Damage, StoreError};
-pub(crate) use segment_scan::{Scan, scan, scan_to_damage};
+pub(crate) use segment_scan::{Scan, count_behind, scan, scan_to_damage};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What recovery has found.
 pub(crate) struct Found {
@@ -218,6 +219,11 @@ fn fold_index(
 }
 
 /// The last segment: what is torn of it is cut, and it is sealed.
+///
+/// Its last batch may be in the system's memory alone: the process may have ended before its sync, or
+/// because that failed, after which the system takes what it holds for written (Rebello et al., "Can
+/// Applications Recover from fsync Failures?", USENIX ATC 2020). So it is written again before it is
+/// synced; no other batch can be, since each sync is waited for.
 fn fold_last(
     disk: &mut dyn Disk,
     bytes: &[u8],
@@ -229,10 +235,21 @@ fn fold_last(
     let mut items = Items::default();
     fold_batches(bytes, scan, found, &mut items)?;
     let file = FileName::Segment(summary.segment);
+    let mut steps = Vec::new();
     if bytes.len() > summary.end as usize {
         let len = u64::from(summary.end);
-        disk.perform(&[Step::Truncate { file, len }, Step::Sync { file }])?;
+        steps.push(Step::Truncate { file, len });
     }
+    if let Some(&(at, len)) = scan.batches.last() {
+        let batch = bytes.get(at as usize..(at + len) as usize);
+        steps.push(Step::Write {
+            file,
+            at: u64::from(at),
+            bytes: Arc::new(batch.unwrap_or_default().to_vec()),
+        });
+    }
+    steps.push(Step::Sync { file });
+    disk.perform(&steps)?;
     let index = items.seal(&summary, found.salt);
     write_index(disk, summary.segment, index)
 }
@@ -301,7 +318,7 @@ fn tidy_up(disk: &mut dyn Disk, found: &Found) -> Result<(), StoreError> {
         let keeps = match file {
             FileName::Segment(n) | FileName::Index(n) => found.sealed.contains_key(&n),
             FileName::Unfinished(_) => false,
-            FileName::Kept(_) => true,
+            FileName::Kept(..) => true,
         };
         if !keeps {
             steps.push(Step::Unlink { file });

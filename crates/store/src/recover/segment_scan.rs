@@ -3,7 +3,7 @@
 //! Nobody's state. Where the batches end, the rest of the segment must hold none: a bad batch with a good
 //! one behind it was durable once, so it is damage; with none behind it, it is a torn tail.
 
-use crate::format::batch::{self, BATCH_HEAD};
+use crate::format::batch::{self, BATCH_HEAD, BatchHead};
 use crate::format::index_file::Summary;
 use crate::format::record::Frames;
 use crate::format::segment::SEGMENT_HEAD;
@@ -88,21 +88,39 @@ pub(crate) fn scan_to_damage(
 
 /// A good batch behind `at` that is later than `last`.
 fn good_batch_behind(bytes: &[u8], at: usize, salt: Salt, last: u64) -> Option<(usize, u64)> {
-    let mut from = at;
+    let (mark, batch) = next_good(bytes, at, salt, last)?;
+    Some((mark, batch.number))
+}
+
+/// Where the next good batch after `from` begins that is later than `last`, and its head.
+fn next_good(bytes: &[u8], from: usize, salt: Salt, last: u64) -> Option<(usize, BatchHead)> {
+    let mut from = from;
     while let Some(mark) = batch::find_mark(bytes, from) {
         if let Ok(batch) = batch::decode(&bytes[mark..], salt, true)
             && batch.head.number > last
         {
-            return Some((mark, batch.head.number));
+            return Some((mark, batch.head));
         }
         from = mark + 1;
     }
     None
 }
 
+/// How many good batches lie from `at` on, whatever lies between them, and how many records they hold.
+pub(crate) fn count_behind(bytes: &[u8], at: usize, salt: Salt) -> (u64, u64) {
+    let (mut batches, mut records) = (0, 0);
+    let mut from = at;
+    while let Some((mark, head)) = next_good(bytes, from, salt, 0) {
+        batches += 1;
+        records += u64::from(head.count);
+        from = mark + head.total();
+    }
+    (batches, records)
+}
+
 /// Only a planted bug does that: takes the whole frames of a torn batch.
 fn accept_torn(scan: &mut Scan, torn: &[u8]) {
-    let Ok(head) = batch::BatchHead::peek(torn) else {
+    let Ok(head) = BatchHead::peek(torn) else {
         return;
     };
     let end = head.total().min(torn.len());

@@ -250,8 +250,108 @@ fn a_repair_cuts_what_it_says_and_keeps_it() {
         let log = open(&disk, &settings).unwrap();
         assert_eq!(log.len() as u64, before.messages);
         let kept = disk.list().unwrap();
-        assert!(kept.iter().any(|file| matches!(file, FileName::Kept(_))));
+        assert!(kept.iter().any(|file| matches!(file, FileName::Kept(..))));
     }
+}
+
+/// A start, and one more message.
+fn go_on(disk: &mut SimulatedDisk, settings: &Settings) {
+    let mut log = DiskLog::open(disk, Salt(3), settings.clone()).unwrap();
+    let op = StoreOp {
+        log: LogId::LOCAL,
+        shard: 0,
+        seq: 1,
+        record: Source::new(1).enqueue(),
+    };
+    log.append(log.epoch(), vec![op]).unwrap();
+    log.sync(&mut Vec::new()).unwrap();
+}
+
+/// A segment is nothing without its first batch: it goes as a whole, and what is there opens.
+#[test]
+fn a_repair_of_a_first_batch_leaves_a_log_and_an_earlier_repair_stays() {
+    let settings = small();
+    let (disk, _) = log_of(200, &settings);
+    let segments = verify(&disk).unwrap().segments;
+    for nth in [0, 1, 3] {
+        let mut disk = disk.clone();
+        let file = FileName::Segment(segments[nth].segment);
+        disk.lose(FileName::Index(segments[nth].segment));
+        disk.tamper(file, |bytes| bytes[70] ^= 1);
+        let found = verify(&disk).unwrap();
+        let damage = found.damage.unwrap();
+        assert_eq!((damage.file, damage.at), (file, 64));
+        assert!(found.segments.iter().all(|segment| !segment.torn));
+        let lost = repair(&mut disk).unwrap().unwrap();
+        let behind = segments[nth..].iter();
+        assert_eq!(
+            lost.batches,
+            behind.clone().map(|s| s.batches).sum::<u64>() - 1
+        );
+        // Zeros at the end of a segment are taken for room.
+        let bytes: u64 = behind.map(|s| u64::from(s.end)).sum();
+        assert!(
+            (bytes - 100..=bytes).contains(&lost.bytes),
+            "{}",
+            lost.bytes
+        );
+        assert_eq!(verify(&disk).unwrap().damage, None);
+        open(&disk, &settings).unwrap();
+        // Once more, at the same place: what was kept first is not lost.
+        let before = disk.list().unwrap();
+        let kept: Vec<_> = before
+            .iter()
+            .filter(|f| matches!(f, FileName::Kept(..)))
+            .collect();
+        if let Some(first) = segments[..nth].last() {
+            let next = first.segment + 1;
+            go_on(&mut disk, &settings);
+            disk.lose(FileName::Index(next));
+            disk.tamper(FileName::Segment(next), |bytes| bytes[70] ^= 1);
+            repair(&mut disk).unwrap().unwrap();
+            let after = disk.list().unwrap();
+            assert!(kept.iter().all(|file| after.contains(file)), "{after:?}");
+            let again = |file: &FileName| matches!(file, FileName::Kept(_, 1));
+            assert!(after.iter().any(again), "{after:?}");
+        }
+        open(&disk, &settings).unwrap();
+    }
+}
+
+/// The process ends between write and sync, or since the sync has failed; what the next start has
+/// read of it may be told to clients, so it must be on the disk by then.
+#[test]
+fn what_a_start_has_taken_in_survives_the_next_power_loss() {
+    let settings = small();
+    let mut taken = 0;
+    for seed in 0..200 {
+        let (mut disk, _) = log_of(20, &settings);
+        // Nothing is lost by these, but the dice are others.
+        (0..seed % 9).for_each(|_| disk.crash());
+        let mut log = DiskLog::open(&mut disk, Salt(3), settings.clone()).unwrap();
+        let op = StoreOp {
+            log: LogId::LOCAL,
+            shard: 0,
+            seq: 1,
+            record: Source::new(seed).enqueue(),
+        };
+        let epoch = log.epoch();
+        let before = log.len();
+        let disk_of_log = log.disk();
+        disk_of_log.fail_at = Some(disk_of_log.steps + 1 + seed % 7);
+        log.append(epoch, vec![op]).unwrap();
+        let failed = log.sync(&mut Vec::new());
+        drop(log);
+        disk.kill();
+        let seen = DiskLog::open(&mut disk, Salt(3), settings.clone())
+            .unwrap()
+            .len();
+        disk.crash();
+        let left = open(&disk, &settings).unwrap().len();
+        assert_eq!(left, seen, "seed {seed}, {failed:?}");
+        taken += usize::from(failed.is_err() && seen > before);
+    }
+    assert!(taken > 5, "no batch that was never synced was taken in");
 }
 
 #[test]
