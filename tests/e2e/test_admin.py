@@ -48,7 +48,7 @@ class Api:
         return status, json.loads(raw) if kind.endswith("json") else raw.decode()
 
     def cli(self, *args, code=0):
-        return run(waypost_binary(), args[0], *args[1:], "--api", self.url, "--user", "admin", code=code,
+        return run(waypost_binary(), *args, "--api", self.url, "--user", "admin", code=code,
                    env={"WAYPOST_PASSWORD": self.password, "PATH": "/usr/bin:/bin"})
 
 
@@ -195,6 +195,36 @@ def test_the_command_line(api, connect):
     api.cli("retained", "a/kept", "--delete")
     failed = api.cli("retained", "a/kept", code=None)
     assert failed.returncode == 1 and "no message is retained on this topic" in failed.stderr
+
+
+def test_a_backup_of_a_busy_broker_is_a_broker_of_its_own(api, connect, tmp_path):
+    device = connect(at=api.broker, id=unique("backup"), clean=False, props={"SessionExpiryInterval": 3600})
+    device.subscribe("kept/#", 1)
+    device.disconnect()
+    sender = connect(at=api.broker)
+    for n in range(100):
+        sender.publish("kept/%d" % n, b"x" * 1000, 1, retain=n % 10 == 0)
+    load = subprocess.Popen([waypost_binary(), "bench", "throughput", "-p", str(api.broker.port), "-q", "1", "--persistent",
+                             "--seconds", "60"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: api.ask("/api/v1/overview")[1]["published"] > 1000, "there is load")
+        copy = tmp_path / "copy" / "data"
+        copy.parent.mkdir()
+        assert "is a copy of" in api.cli("store", "backup", copy)
+        assert load.poll() is None, "the load goes on"
+        status, problem = api.ask("/api/v1/backup", "POST", {"directory": str(copy)})
+        assert status == 409 and "exists" in problem["detail"], problem
+    finally:
+        load.kill()
+        load.wait()
+    assert json.loads(run(waypost_binary(), "store", "verify", "--data-dir", copy, "--json"))["damage"] is None
+    restored = Broker(copy.parent, listen=LISTEN)
+    try:
+        again = connect(at=restored, id=device.id, clean=False, props={"SessionExpiryInterval": 3600})
+        assert again.session_present
+        assert {message.topic for message in again.take(100)} == {"kept/%d" % n for n in range(100)}
+    finally:
+        assert restored.stop() == 0
 
 
 def test_https(start_broker, pki):

@@ -28,7 +28,7 @@ use store::shell::{FileDisk, LogHandle, RunningLog};
 use store::{DiskLog, Folded, LogError, MemoryLog, Salt, Settings, StoreError, UnixOffset};
 
 /// Where the log is, in the data directory.
-const FOLDER: &str = "log";
+pub(crate) const FOLDER: &str = "log";
 /// Threads that read bodies.
 const READERS: usize = 2;
 /// How often a long recovery tells how far it is.
@@ -54,6 +54,21 @@ impl NodeLog {
         match &self.way {
             Way::Disk(log) => log.give(batch),
             Way::Memory(inbox) => inbox.push(batch),
+        }
+    }
+
+    /// Copies the log into a new directory while it is used. `done` is called from another thread; it is
+    /// given back where nothing is kept on disk.
+    pub(crate) fn backup<F>(&self, into: PathBuf, done: F) -> Result<(), F>
+    where
+        F: FnOnce(Result<(), io::Error>) + Send + 'static,
+    {
+        match &self.way {
+            Way::Disk(log) => {
+                log.backup(into, done);
+                Ok(())
+            }
+            Way::Memory(_) => Err(done),
         }
     }
 

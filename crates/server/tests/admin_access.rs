@@ -46,6 +46,7 @@ const PATHS: &[(&str, &str, &str, u16)] = &[
     ("DELETE", "/api/v1/sessions/x", "operator", 404),
     ("DELETE", "/api/v1/retained/x", "operator", 404),
     ("POST", "/api/v1/publish", "operator", 400),
+    ("POST", "/api/v1/backup", "admin", 400),
 ];
 
 #[test]

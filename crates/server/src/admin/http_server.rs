@@ -90,6 +90,9 @@ fn router(context: Arc<Context>) -> Router {
 
 /// Gives a request up that takes too long.
 async fn within(State(context): State<Arc<Context>>, request: Request, next: Next) -> Response {
+    if request.uri().path() == api::backup::PATH {
+        return next.run(request).await;
+    }
     let time = Duration::from_millis(context.terms().limits.request_timeout_ms);
     match timeout(time, next.run(request)).await {
         Ok(response) => response,

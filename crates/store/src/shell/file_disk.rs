@@ -7,9 +7,9 @@ use crate::engine::{Disk, DiskError, Fault, Outcome, Step};
 use crate::format::FileName;
 use rustix::fs::{FallocateFlags, fallocate, fdatasync};
 use rustix::io::Errno;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 
 /// Zeroes written at once, where a file system can't preallocate.
@@ -167,7 +167,7 @@ impl Disk for FileDisk {
 
 /// Copies segments into a directory that is not there yet; of the last, so many bytes.
 pub(super) fn copy(from: &Path, into: &Path, first: u32, last: u32, end: u32) -> io::Result<()> {
-    fs::create_dir(into)?;
+    DirBuilder::new().mode(0o700).create(into)?;
     for number in first..=last {
         let name = FileName::Segment(number).to_string();
         let source = File::open(from.join(&name))?;

@@ -87,6 +87,7 @@ impl RunningLog {
             lanes,
             directory: disk.directory().to_path_buf(),
             backup: None,
+            copying: false,
             stopping: false,
         };
         let thread = named("log", move || appender.run(tell))?;
@@ -177,6 +178,8 @@ struct Appender {
     directory: PathBuf,
     /// A copy that is wanted, until it is begun.
     backup: Option<(PathBuf, inbox::Done)>,
+    /// One is being made.
+    copying: bool,
     stopping: bool,
 }
 
@@ -231,14 +234,17 @@ impl Appender {
                 }
             }
             Letter::Done(id, outcome) => self.engine.complete(id, outcome, now),
-            Letter::Backup(_, done) if self.backup.is_some() => {
+            Letter::Backup(_, done) if self.copying || self.backup.is_some() => {
                 done(Err(io::Error::other("another backup is under way")));
             }
             Letter::Backup(into, done) => {
                 self.backup = Some((into, done));
                 self.engine.backup();
             }
-            Letter::BackupDone => self.engine.backup_done(),
+            Letter::BackupDone => {
+                self.copying = false;
+                self.engine.backup_done();
+            }
             Letter::Stop if !self.stopping => {
                 self.stopping = true;
                 self.engine.end();
@@ -253,6 +259,7 @@ impl Appender {
         let Some((into, done)) = self.backup.take() else {
             return;
         };
+        self.copying = true;
         let (from, inbox) = (self.directory.clone(), self.inbox.clone());
         let copy = move || {
             let copied = file_disk::copy(&from, &into, first, last, end);
@@ -260,6 +267,7 @@ impl Appender {
             done(copied);
         };
         if named("log-backup", copy).is_err() {
+            self.copying = false;
             self.engine.backup_done();
         }
     }

@@ -18,6 +18,8 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 /// From the question to the end of the answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// The same where the broker copies all that it has.
+const COPIED_WITHIN: Duration = Duration::from_secs(24 * 3600);
 /// The largest answer that is taken: a page of 1,000 rows with long names fits many times.
 const MAX_ANSWER: u64 = 64 << 20;
 /// Connections that are kept for the next request.
@@ -56,7 +58,6 @@ impl Api {
             .proxy(None)
             .user_agent(concat!("waypost/", env!("CARGO_PKG_VERSION")))
             .max_idle_connections(KEPT)
-            .timeout_global(Some(ANSWER_WITHIN))
             .tls_config(tls.build())
             .build();
         Api {
@@ -73,11 +74,14 @@ impl Api {
     /// Asks for a token.
     pub(crate) fn log_in(&self, user: &str, password: &str) -> Result<Value, ApiError> {
         let body = json!({ "user": user, "password": password });
-        self.send(Method::POST, &path(&["login"]), Some(&body))
+        let path = path(&["login"]);
+        self.send(Method::POST, &path, Some(&body), ANSWER_WITHIN)
     }
 
     pub(crate) fn log_out(&self) -> Result<(), ApiError> {
-        self.send(Method::POST, &path(&["logout"]), None).map(drop)
+        let path = path(&["logout"]);
+        self.send(Method::POST, &path, None, ANSWER_WITHIN)
+            .map(drop)
     }
 
     /// The same API for who asks often: with a token, where there is a password, which takes the
@@ -100,15 +104,34 @@ impl Api {
     }
 
     pub(crate) fn get(&self, path: &str, query: &Query) -> Result<Value, ApiError> {
-        self.send(Method::GET, &format!("{path}{}", query.as_str()), None)
+        let path = format!("{path}{}", query.as_str());
+        self.send(Method::GET, &path, None, ANSWER_WITHIN)
     }
 
     pub(crate) fn delete(&self, path: &str) -> Result<Value, ApiError> {
-        self.send(Method::DELETE, path, None)
+        self.send(Method::DELETE, path, None, ANSWER_WITHIN)
+    }
+
+    /// Has the broker copy what it has on disk into a directory of its machine, however long that takes.
+    pub(crate) fn back_up(&self, directory: &str) -> Result<Value, ApiError> {
+        let body = json!({ "directory": directory });
+        let path = path(&["backup"]);
+        self.send(Method::POST, &path, Some(&body), COPIED_WITHIN)
     }
 
     /// One request; an answer without a body is `null`.
-    fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ApiError> {
+    fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        within: Duration,
+    ) -> Result<Value, ApiError> {
+        let run = |request| {
+            let configured = self.agent.configure_request(request);
+            let request = configured.timeout_global(Some(within)).build();
+            self.agent.run(request)
+        };
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url));
@@ -116,11 +139,11 @@ impl Api {
             request = request.header(AUTHORIZATION, header);
         }
         let answer = match body {
-            None => request.body(()).map(|request| self.agent.run(request)),
+            None => request.body(String::new()).map(run),
             Some(body) => request
                 .header(CONTENT_TYPE, "application/json")
                 .body(body.to_string())
-                .map(|request| self.agent.run(request)),
+                .map(run),
         };
         let mut answer = answer
             .map_err(|e| self.strange(e.to_string()))?

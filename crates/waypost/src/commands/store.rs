@@ -1,24 +1,29 @@
-//! `waypost store`: the log of a broker that does not run.
+//! `waypost store`: the log of a broker that does not run, and a copy of one that does.
 //!
-//! Looks into it, checks it, and cuts off what is damaged, which is kept beside it.
+//! Looks into it, checks it, and cuts off what is damaged, which is kept beside it. A copy is made by
+//! the broker, over its API.
 
+use super::human;
 use super::serve::SourceOptions;
+use crate::api::ApiOptions;
 use crate::failure::{FAILED, Failure};
 use crate::output::{Output, is_terminal};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use server::{Inspection, Loss, SegmentReport, StoppedLog, Walk};
 use std::io::BufRead;
+use std::path::{Path, PathBuf};
 
-/// Look into the log of a stopped broker, check it, repair it.
+/// Look into the log of a stopped broker, check it, repair it; copy that of a running one.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true, disable_help_subcommand = true)]
 #[command(after_help = "Examples:
   waypost store inspect --data-dir /var/lib/waypost
   waypost store verify --data-dir /var/lib/waypost
   waypost store repair --data-dir /var/lib/waypost
+  waypost store backup /var/backups/waypost-1
 
-The broker must not run. The data directory is found as `waypost serve` finds it.
+For all but backup the broker must not run. The data directory is found as `waypost serve` finds it.
 
 Exit codes: 0 fine, 1 damaged or failed, 64 wrong usage, 78 wrong configuration")]
 pub(crate) struct Options {
@@ -43,6 +48,21 @@ enum Action {
         #[arg(long)]
         yes: bool,
     },
+    /// Copy what a running broker has on disk, as of one moment
+    #[command(after_help = "Example:
+  waypost store backup /var/backups/waypost-1
+  waypost serve --data-dir /var/backups/waypost-1      goes on from the copy
+
+Needs the role admin at the broker's API.")]
+    Backup {
+        /// A directory of the broker's machine that is not there yet
+        directory: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        api: ApiOptions,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -65,6 +85,11 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
         Action::Inspect(look) => inspect(look),
         Action::Verify(look) => verify(look),
         Action::Repair { look, yes } => repair(look, yes),
+        Action::Backup {
+            directory,
+            json,
+            api,
+        } => backup(&directory, json, &api),
     }
 }
 
@@ -75,6 +100,23 @@ fn end(mut out: Output, walk: &Walk) -> Result<(), Failure> {
         Some(_) => Err(Failure::silent(FAILED)),
         None => Ok(()),
     }
+}
+
+fn backup(directory: &Path, as_json: bool, api: &ApiOptions) -> Result<(), Failure> {
+    let directory = std::path::absolute(directory).map_err(Failure::failed)?;
+    let Some(directory) = directory.to_str() else {
+        return Err(Failure::usage("the path is no UTF-8 text"));
+    };
+    let made = api.open()?.back_up(directory)?;
+    let mut out = Output::new(false);
+    if as_json {
+        out.line(&made.to_string())?;
+    } else {
+        let bytes = made.get("bytes").and_then(serde_json::Value::as_u64);
+        let bytes = human::bytes(bytes.unwrap_or(0));
+        out.line(&format!("{directory} is a copy of {bytes}"))?;
+    }
+    out.flush()
 }
 
 fn inspect(look: Look) -> Result<(), Failure> {

@@ -4,6 +4,7 @@
 //! needs a role. Owns nothing.
 
 use super::Identified;
+use crate::admin::api::backup;
 use crate::admin::context::Context;
 use crate::admin::problem::Problem;
 use crate::config::Role;
@@ -51,6 +52,8 @@ fn need(method: &Method, path: &str, public_metrics: bool) -> Need {
         "/metrics" if reads && public_metrics => Need::Nothing,
         "/metrics" | "/api/v1/openapi.json" if reads => Need::Local,
         "/api/v1/login" if *method == Method::POST => Need::Nothing,
+        // It writes where it is told to.
+        backup::PATH => Need::Role(Role::Admin),
         "/api/v1/logout" if *method == Method::POST => Need::Role(Role::Viewer),
         _ if reads => Need::Role(Role::Viewer),
         _ => Need::Role(Role::Operator),
@@ -227,6 +230,7 @@ mod tests {
             (Method::GET, "//metrics", viewer),
             (Method::DELETE, "/api/v1/sessions/x", operator),
             (Method::OPTIONS, "/api/v1/overview", operator),
+            (Method::POST, "/api/v1/backup", Need::Role(Role::Admin)),
         ] {
             assert_eq!(need(&method, path, false), want, "{method} {path}");
         }

@@ -3,6 +3,7 @@
 //! Handlers look and pass on: what they show they have asked of the shards page by page, what they
 //! change a shard does. Nothing is kept between requests.
 
+pub(super) mod backup;
 mod connections;
 mod limits;
 mod listeners;
@@ -67,6 +68,7 @@ fn api() -> (Router<Arc<Context>>, Document) {
         ))
         .routes(routes!(limits::limits))
         .routes(routes!(publish::publish))
+        .routes(routes!(backup::backup))
         .split_for_parts();
     let components = document.components.get_or_insert_default();
     for (name, scheme) in [
