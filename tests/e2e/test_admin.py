@@ -259,6 +259,7 @@ def test_top_ends_with_its_terminal(api, how):
     os.close(its)
     shown = b""
     while b"Connections" not in shown:
+        assert top.poll() is None, shown
         shown += os.read(ours, 65536)
     if how == "hang up":
         os.close(ours)
