@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import ssl
+import struct
 import subprocess
 import sys
 import termios
@@ -253,6 +254,7 @@ def test_what_bench_counts_is_what_the_broker_counts(api, qos):
 @pytest.mark.parametrize("how", ["hang up", "terminate"])
 def test_top_ends_with_its_terminal(api, how):
     ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     top = subprocess.Popen([waypost_binary(), "top", "--api", api.url, "--user", "admin"], stdin=its, stdout=its, stderr=its,
                            start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
                            env={"WAYPOST_PASSWORD": api.password, "TERM": "xterm"})
