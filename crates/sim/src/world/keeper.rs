@@ -16,7 +16,7 @@ const SEGMENT_BYTES: u32 = 4096;
 
 /// See the module.
 pub(super) enum Keeper {
-    Memory(MemoryLog),
+    Memory(Box<MemoryLog>),
     Disk(Box<OnDisk>),
 }
 
@@ -48,7 +48,7 @@ impl Keeper {
 
     pub(super) fn log(&self) -> &dyn Log {
         match self {
-            Keeper::Memory(log) => log,
+            Keeper::Memory(log) => log.as_ref(),
             Keeper::Disk(disk) => disk.opened(),
         }
     }
@@ -74,9 +74,13 @@ impl Keeper {
         }
     }
 
-    /// A message in the node's time.
-    pub(super) fn read(&mut self, id: MessageId, unix_offset: u64) -> Option<Body> {
-        match self {
+    /// A message in the node's time; an error means that the log has ended.
+    pub(super) fn read(
+        &mut self,
+        id: MessageId,
+        unix_offset: u64,
+    ) -> Result<Option<Body>, LogError> {
+        Ok(match self {
             Keeper::Memory(log) => log.fold().live(id).cloned().map(|live| {
                 let mut body = live.into_body();
                 if let Some(at) = body.message.expires_at {
@@ -85,11 +89,8 @@ impl Keeper {
                 }
                 body
             }),
-            Keeper::Disk(disk) => match disk.opened_mut().read(id) {
-                Ok(live) => live.map(store::Live::into_body),
-                Err(error) => panic!("the log cannot be read: {error}"),
-            },
-        }
+            Keeper::Disk(disk) => disk.opened_mut().read(id)?.map(store::Live::into_body),
+        })
     }
 
     /// True where times are turned into Unix time before they are given to it.
@@ -137,8 +138,8 @@ impl Keeper {
     pub(super) fn reopen(&mut self, epoch: u64, now: Now) -> Option<Seen> {
         match self {
             Keeper::Memory(log) => {
-                let old = std::mem::replace(log, MemoryLog::new(LogId::LOCAL, 0));
-                *log = old.reopen(epoch);
+                let old = std::mem::replace(&mut **log, MemoryLog::new(LogId::LOCAL, 0));
+                **log = old.reopen(epoch);
                 None
             }
             Keeper::Disk(disk) => {
@@ -207,8 +208,8 @@ fn open(disk: SimulatedDisk, now: Now) -> DiskLog<SimulatedDisk> {
     }
 }
 
-/// Names by which the desk knows what is in a log.
-pub(super) fn each_message(log: &dyn Log, mut visit: impl FnMut(&Folded<'_>)) {
+/// Goes through all that a log has.
+pub(super) fn each_item(log: &dyn Log, mut visit: impl FnMut(&Folded<'_>)) {
     let looked = log.scan(&mut |item| visit(&item));
     assert!(looked.is_ok(), "the log cannot be read: {looked:?}");
 }

@@ -1,9 +1,10 @@
 //! The log of a world, with appending and syncing as separate steps that may be long in coming.
 //!
-//! What is synced is what a crash leaves, and more only as chance has it: the log itself is given a
-//! batch when it is synced. Times are turned into Unix time on the way, as in any log.
+//! What is synced is what a crash leaves, and more only as chance has it: the log itself, which is in
+//! memory or on a simulated disk, is given a batch when it is synced. Times are turned into Unix time
+//! on the way, as in any log.
 
-use super::keeper::{End, Keeper, each_message, in_unix_time};
+use super::keeper::{End, Keeper, each_item, in_unix_time};
 use crate::rng::Rng;
 use broker::recover::{Recovery, Seen};
 use broker::{Now, Read, Shard};
@@ -57,7 +58,7 @@ impl LogDesk {
             keeper: if on_disk {
                 Keeper::on_disk(seed, now)
             } else {
-                Keeper::Memory(MemoryLog::new(LogId::LOCAL, seed))
+                Keeper::Memory(Box::new(MemoryLog::new(LogId::LOCAL, seed)))
             },
             epoch: 0,
             given: BTreeMap::new(),
@@ -116,7 +117,10 @@ impl LogDesk {
             return None;
         }
         let Read { ticket, id } = self.reads.swap_remove(rng.pick(&places));
-        let body = self.keeper.read(id, self.unix_offset);
+        let Ok(body) = self.keeper.read(id, self.unix_offset) else {
+            self.failed = true;
+            return None;
+        };
         Some((ticket, body))
     }
 
@@ -275,7 +279,7 @@ impl LogDesk {
         let mut recovery = Recovery::new(shards, now);
         recovery.saw(known.unwrap_or(self.seen));
         let (clients, synced) = (&self.clients, &mut self.synced);
-        each_message(self.keeper.log(), |item| match item {
+        each_item(self.keeper.log(), |item| match item {
             Folded::Row(row) => {
                 if let Row::Subscription { queue, filter, .. } = row {
                     synced.insert(subscription(clients, *queue, filter));
