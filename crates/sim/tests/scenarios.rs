@@ -55,6 +55,8 @@ scenarios! {
     shutdown "shutdown"
     operators "operators"
     crash "crash"
+    disk "disk"
+    disk_full "disk-full"
 }
 
 #[test]

@@ -16,7 +16,48 @@ pub(super) const CRASH: Scenario = Scenario {
     play: crash,
 };
 
+/// The same on the log that is shipped: torn writes, lost names, syncs that fail.
+pub(super) const DISK: Scenario = Scenario {
+    name: "disk",
+    about: "the node dies while its log writes, or since a step of its disk failed: what was acknowledged is there",
+    seeds: 200,
+    configure: |config, rng| {
+        (CRASH.configure)(config, rng);
+        config.on_disk = true;
+    },
+    play: |stage| {
+        for_lives(stage, |stage| {
+            if stage.rng.chance(50) {
+                let steps = stage.rng.below(60) as u64;
+                stage.world.fail_disk(steps);
+            }
+        });
+    },
+};
+
+/// The disk runs full and has room again, while the node lives and dies.
+pub(super) const DISK_FULL: Scenario = Scenario {
+    name: "disk-full",
+    about: "no room: what must be stored is not acknowledged, the rest goes on, and it goes on by itself",
+    seeds: 200,
+    configure: |config, rng| {
+        (CRASH.configure)(config, rng);
+        config.on_disk = true;
+    },
+    play: |stage| {
+        for_lives(stage, |stage| {
+            let full = stage.rng.chance(50);
+            stage.world.fill_disk(full);
+        });
+    },
+};
+
 fn crash(stage: &mut Stage) {
+    for_lives(stage, |_| {});
+}
+
+/// A few lives of the node, each of which may begin with trouble.
+fn for_lives(stage: &mut Stage, trouble: fn(&mut Stage)) {
     let watcher = people(stage);
     stage.begin();
     for _ in 0..stage.rng.range(2, 5) {
@@ -31,16 +72,21 @@ fn crash(stage: &mut Stage) {
             unsubscribe: 1,
             retain: 15,
             tick: 2,
+            fill_disk: 1,
             calm: vec![watcher],
             loyal: vec![0, 1],
             ..Mix::default()
         };
+        trouble(stage);
         let acts = stage.rng.range(20, 400);
         stage.play(&mix, acts);
         if !stage.ledger.faults.is_empty() {
             return;
         }
-        stage.crash();
+        if !stage.world.is_down() {
+            stage.crash();
+        }
+        stage.world.fill_disk(false);
         let acts = stage.rng.pick(&[0, 20]);
         stage.play(&mix, acts);
         let shards = stage.rng.range(1, 4) as u16;

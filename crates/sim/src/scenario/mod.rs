@@ -55,6 +55,8 @@ pub const ALL: &[Scenario] = &[
     stopping::SHUTDOWN,
     operators::OPERATORS,
     crash::CRASH,
+    crash::DISK,
+    crash::DISK_FULL,
 ];
 
 /// Runs one seed; the hash of the run, or what went wrong.

@@ -28,6 +28,8 @@ pub struct Mix {
     /// An operator closes a client's connection, or ends its session.
     pub kick: u32,
     pub delete_session: u32,
+    /// The disk runs full, or has room again.
+    pub fill_disk: u32,
     /// Of the publishes: topics, qualities, percentage retained, and of those the ones that clear.
     pub topics: Vec<String>,
     pub qos: Vec<u8>,
@@ -62,6 +64,7 @@ impl Default for Mix {
             jump: 0,
             kick: 0,
             delete_session: 0,
+            fill_disk: 0,
             topics: vec!["t/1".into(), "t/2".into(), "u/1".into()],
             qos: vec![0, 1, 2],
             retain: 0,
@@ -91,10 +94,11 @@ enum Act {
     Jump,
     Kick,
     DeleteSession,
+    FillDisk,
 }
 
 impl Mix {
-    fn shares(&self) -> [(Act, u32); 15] {
+    fn shares(&self) -> [(Act, u32); 16] {
         [
             (Act::Read, self.read),
             (Act::Acknowledge, self.acknowledge),
@@ -111,6 +115,7 @@ impl Mix {
             (Act::Jump, self.jump),
             (Act::Kick, self.kick),
             (Act::DeleteSession, self.delete_session),
+            (Act::FillDisk, self.fill_disk),
         ]
     }
 }
@@ -133,6 +138,9 @@ impl Stage {
             });
             if let Some((act, _)) = act {
                 self.act(*act, mix);
+            }
+            if self.world.has_fallen() {
+                self.died();
             }
             if !self.ledger.faults.is_empty() {
                 return;
@@ -189,6 +197,10 @@ impl Stage {
                     .rng
                     .pick(&[3_600_000, -3_600_000, 86_400_000, -86_400_000]);
                 self.world.jump_clock(by);
+            }
+            Act::FillDisk => {
+                let full = self.rng.chance(60);
+                self.world.fill_disk(full);
             }
             Act::Kick if troubled => self.kick(no),
             Act::DeleteSession if fickle => self.delete_session(no),

@@ -8,7 +8,7 @@ use crate::rng::Rng;
 use crate::world::Config;
 use mqtt_codec::Version;
 use std::collections::{BTreeMap, BTreeSet};
-use store::{Folded, Log};
+use store::Folded;
 
 pub(super) const ONE_PUBLISHER: Scenario = Scenario {
     name: "retained",

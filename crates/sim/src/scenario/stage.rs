@@ -6,7 +6,7 @@ use crate::oracle;
 use crate::rng::Rng;
 use crate::world::{Config, Keep, Sock, World};
 use broker::Settings;
-use store::{Folded, Log};
+use store::Folded;
 
 /// Rounds after which everybody should have got what is owed.
 const MAX_ROUNDS: usize = 5000;
@@ -66,9 +66,14 @@ impl Stage {
         self.clients[no].cut(&self.world, &mut self.ledger);
     }
 
-    /// The node dies, with some of what was not synced; clients read what still reaches them.
+    /// The node dies, with some of what was not synced.
     pub fn crash(&mut self) {
         self.world.crash(Keep::Some);
+        self.died();
+    }
+
+    /// The node has died; clients read what still reaches them.
+    pub fn died(&mut self) {
         self.world.settle();
         for client in &mut self.clients {
             client.node_died(&self.world, &mut self.ledger);
@@ -106,6 +111,7 @@ impl Stage {
         self.eager = true;
         self.world.hold_log(false);
         self.world.hold_reads(false);
+        self.world.fill_disk(false);
         for sock in std::mem::take(&mut self.forsaken) {
             self.world.cut(sock);
         }

@@ -18,6 +18,28 @@ pub enum Keep {
     Some,
 }
 
+impl Inner {
+    /// The log has failed: nothing more may be acknowledged, so the process ends.
+    pub(super) fn fall(&self) {
+        self.log.borrow_mut().fallen(&mut self.rng.borrow_mut());
+        self.die();
+        self.fallen.set(true);
+    }
+
+    fn die(&self) {
+        self.auth.borrow_mut().forget();
+        let mut desks = self.desks.borrow_mut();
+        desks.iter_mut().for_each(|desk| *desk = Desk::default());
+        for at in self.active.borrow().iter() {
+            let link = &mut self.links.borrow_mut()[*at];
+            if link.place != Place::Gone {
+                link.break_off(&mut self.rng.borrow_mut());
+            }
+        }
+        self.down.set(true);
+    }
+}
+
 impl World {
     /// The node dies. Nothing happens on it until [`World::restart`]; time passes, and clients find
     /// their connections broken.
@@ -30,22 +52,9 @@ impl World {
             Keep::Some => inner.rng.borrow_mut().below(unsynced + 1),
         };
         inner.log.borrow_mut().crash(keep);
-        inner.auth.borrow_mut().forget();
-        inner
-            .desks
-            .borrow_mut()
-            .iter_mut()
-            .for_each(|desk| *desk = Desk::default());
-        for at in inner.active.borrow().iter() {
-            let link = &mut inner.links.borrow_mut()[*at];
-            if link.place != Place::Gone {
-                link.break_off(&mut inner.rng.borrow_mut());
-            }
-        }
-        inner.down.set(true);
+        inner.die();
         inner.event(("crash", keep, unsynced));
     }
-
     /// The node starts again on its log, with so many shards.
     pub fn restart(&mut self, shards: ShardId) {
         assert!(self.0.down.get(), "a node that runs cannot be started");
@@ -66,6 +75,7 @@ impl World {
             now: Cell::new(now),
             born_ms: now.ms - FIRST_MS,
             down: Cell::new(false),
+            fallen: Cell::new(false),
             settings: RefCell::new(settings),
             lives: old.lives + 1,
             rng: old.rng.clone(),
@@ -75,7 +85,7 @@ impl World {
             done: RefCell::default(),
             links: RefCell::new(old.links.take()),
             active: RefCell::new(old.active.take()),
-            log: RefCell::new(old.log.replace(super::LogDesk::new(0, now))),
+            log: RefCell::new(old.log.replace(super::LogDesk::new(0, false, now))),
             auth: RefCell::new(old.auth.take()),
             trace: RefCell::new(old.trace.take()),
             depth: Cell::new(0),

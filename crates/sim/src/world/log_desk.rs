@@ -1,25 +1,41 @@
 //! The log of a world, with appending and syncing as separate steps that may be long in coming.
 //!
-//! What is synced is what a crash leaves, and more only as chance has it: the log itself is given a
-//! batch when it is synced. Times are turned into Unix time on the way, as in any log.
+//! What is synced is what a crash leaves, and more only as chance has it: the log itself, which is in
+//! memory or on a simulated disk, is given a batch when it is synced. Times are turned into Unix time
+//! on the way, as in any log.
 
+use super::keeper::{End, Keeper, each_item, in_unix_time};
 use crate::rng::Rng;
 use broker::recover::{Recovery, Seen};
 use broker::{Now, Read, Shard};
 use message::record::{Body, Record, Row, RowKey, StoreOp};
 use message::{LogId, MessageId, QueueId, ShardId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
-use store::{Durable, Folded, Log, MemoryLog};
+use store::{Durable, Folded, Log, LogError, MemoryLog};
+
+/// Something that was appended and is not durable yet.
+struct Noted {
+    shard: ShardId,
+    seq: u64,
+    name: Vec<u8>,
+    /// Of a message.
+    id: Option<MessageId>,
+}
 
 pub(super) struct LogDesk {
-    log: MemoryLog,
+    keeper: Keeper,
     epoch: u64,
+    /// For each shard the last number that was given to the log, and the last that is durable.
+    given: BTreeMap<ShardId, (u64, u64)>,
+    /// The disk has no room.
+    full: bool,
+    /// It has ended in an error: the node is about to die.
+    failed: bool,
     waiting: VecDeque<Vec<StoreOp>>,
     /// Appended, not synced.
     unsynced: Vec<StoreOp>,
     /// What was appended, and synced, by name: see [`LogDesk::is_synced`].
-    appended: Vec<Vec<u8>>,
+    appended: Vec<Noted>,
     synced: BTreeSet<Vec<u8>>,
     /// Whose queues are whose.
     clients: BTreeMap<QueueId, String>,
@@ -37,10 +53,17 @@ pub(super) struct LogDesk {
 
 impl LogDesk {
     /// `now` is the node's.
-    pub(super) fn new(seed: u64, now: Now) -> Self {
+    pub(super) fn new(seed: u64, on_disk: bool, now: Now) -> Self {
         LogDesk {
-            log: MemoryLog::new(LogId::LOCAL, seed),
+            keeper: if on_disk {
+                Keeper::on_disk(seed, now)
+            } else {
+                Keeper::Memory(Box::new(MemoryLog::new(LogId::LOCAL, seed)))
+            },
             epoch: 0,
+            given: BTreeMap::new(),
+            full: false,
+            failed: false,
             waiting: VecDeque::new(),
             unsynced: Vec::new(),
             appended: Vec::new(),
@@ -59,11 +82,13 @@ impl LogDesk {
     }
 
     pub(super) fn can_append(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.waiting.is_empty() && !self.failed
     }
 
     pub(super) fn can_sync(&self) -> bool {
-        !self.unsynced.is_empty() && !self.held
+        // Where something waits for room, the log tries again once there is some.
+        let behind = !self.full && self.given.values().any(|(given, durable)| given > durable);
+        (behind || !self.unsynced.is_empty()) && !self.held && !self.failed
     }
 
     pub(super) fn ask(&mut self, reads: Vec<Read>) {
@@ -72,12 +97,15 @@ impl LogDesk {
 
     /// A read can be answered: its record is in the log, or has been settled by everybody.
     pub(super) fn can_read(&self) -> bool {
-        !self.reads_held && self.reads.iter().any(|read| self.is_written(read.id))
+        !self.reads_held && !self.failed && self.reads.iter().any(|read| self.is_written(read.id))
     }
 
     fn is_written(&self, id: MessageId) -> bool {
-        let mut ops = self.waiting.iter().flatten().chain(&self.unsynced);
-        !ops.any(|op| matches!(&op.record, Record::Enqueue(enqueue) if enqueue.id == id))
+        let mut waiting = self.waiting.iter().flatten();
+        let waits =
+            waiting.any(|op| matches!(&op.record, Record::Enqueue(enqueue) if enqueue.id == id));
+        // Where the disk is full it may have been given to the log long ago.
+        !waits && !self.appended.iter().any(|noted| noted.id == Some(id))
     }
 
     /// Answers one of the reads that can be, whichever chance chooses.
@@ -89,14 +117,10 @@ impl LogDesk {
             return None;
         }
         let Read { ticket, id } = self.reads.swap_remove(rng.pick(&places));
-        let body = self.log.fold().live(id).cloned().map(|live| {
-            let mut body = live.into_body();
-            if let Some(at) = body.message.expires_at {
-                let at = at.saturating_sub(self.unix_offset);
-                Arc::make_mut(&mut body.message).expires_at = Some(at);
-            }
-            body
-        });
+        let Ok(body) = self.keeper.read(id, self.unix_offset) else {
+            self.failed = true;
+            return None;
+        };
         Some((ticket, body))
     }
 
@@ -106,15 +130,27 @@ impl LogDesk {
             return;
         };
         for op in &mut batch {
-            in_unix_time(&mut op.record, self.unix_offset);
-            self.take_note(&op.record);
+            if self.keeper.wants_unix_time() {
+                in_unix_time(&mut op.record, self.unix_offset);
+            }
+            self.take_note(op);
         }
         self.unsynced.extend(batch);
     }
 
-    fn take_note(&mut self, record: &Record) {
-        match record {
-            Record::Enqueue(enqueue) => self.appended.push(first_word(&enqueue.message.payload)),
+    fn take_note(&mut self, op: &StoreOp) {
+        let (shard, seq) = (op.shard, op.seq);
+        match &op.record {
+            Record::Enqueue(enqueue) => {
+                let name = first_word(&enqueue.message.payload);
+                let id = Some(enqueue.id);
+                self.appended.push(Noted {
+                    shard,
+                    seq,
+                    name,
+                    id,
+                });
+            }
             Record::Put(Row::Session {
                 queue, client_id, ..
             }) => {
@@ -122,11 +158,17 @@ impl LogDesk {
             }
             Record::Put(Row::Subscription { queue, filter, .. }) => {
                 let name = self.subscription(*queue, filter);
-                self.appended.push(name);
+                let id = None;
+                self.appended.push(Noted {
+                    shard,
+                    seq,
+                    name,
+                    id,
+                });
             }
             Record::Delete(RowKey::Subscription(queue, filter)) => {
                 let name = self.subscription(*queue, filter);
-                self.appended.retain(|known| *known != name);
+                self.appended.retain(|noted| noted.name != name);
                 self.synced.remove(&name);
             }
             _ => {}
@@ -134,24 +176,37 @@ impl LogDesk {
     }
 
     fn subscription(&self, queue: QueueId, filter: &str) -> Vec<u8> {
-        let client = self.clients.get(&queue).map_or("", String::as_str);
-        format!("{client} {filter}").into_bytes()
+        subscription(&self.clients, queue, filter)
     }
 
-    pub(super) fn sync(&mut self) -> Vec<(ShardId, u64)> {
+    /// What is durable now; an error means that the node must die.
+    pub(super) fn sync(&mut self) -> Result<Vec<(ShardId, u64)>, LogError> {
         let mut marks = Vec::new();
         let batch = std::mem::take(&mut self.unsynced);
-        batch.iter().for_each(|op| self.see(&op.record));
-        // A log that refuses what a shard numbered has found a bug of ours.
-        let appended = self.log.append(self.epoch, batch);
-        if let Err(error) = appended.and_then(|()| self.log.sync(&mut marks)) {
-            panic!("the log refused a batch: {error}");
+        for op in &batch {
+            self.see(&op.record);
+            let (given, _) = self.given.entry(op.shard).or_insert((0, op.seq - 1));
+            *given = op.seq;
         }
-        self.synced.extend(self.appended.drain(..));
-        marks
-            .into_iter()
-            .map(|Durable { shard, upto }| (shard, upto))
-            .collect()
+        let written = self.keeper.sync(self.epoch, batch, &mut marks);
+        self.failed = written.is_err();
+        written?;
+        for Durable { shard, upto } in &marks {
+            if let Some((_, durable)) = self.given.get_mut(shard) {
+                *durable = *upto;
+            }
+        }
+        let (given, synced) = (&self.given, &mut self.synced);
+        self.appended.retain_mut(|noted| {
+            let shard = given.get(&noted.shard);
+            let durable = shard.is_some_and(|(_, durable)| noted.seq <= *durable);
+            if durable {
+                synced.insert(std::mem::take(&mut noted.name));
+            }
+            !durable
+        });
+        let marks = marks.into_iter();
+        Ok(marks.map(|Durable { shard, upto }| (shard, upto)).collect())
     }
 
     /// Notes names that no later life of the node may use again.
@@ -173,18 +228,42 @@ impl LogDesk {
         }
     }
 
-    /// The node dies: of what was not synced, the first `keep` records are in the log all the same.
+    /// The node dies: of what was not synced, the first `keep` records may be in the log all the same.
     pub(super) fn crash(&mut self, keep: usize) {
+        let batch = std::mem::take(&mut self.unsynced);
+        batch.iter().take(keep).for_each(|op| self.see(&op.record));
+        self.keeper.crash(self.epoch, batch, keep);
+        self.forget();
+    }
+
+    /// The log has ended in an error, and the node with it.
+    pub(super) fn fallen(&mut self, rng: &mut Rng) {
+        self.keeper.end(rng.pick(&[End::Process, End::Power]));
+        self.forget();
+    }
+
+    fn forget(&mut self) {
         self.waiting.clear();
-        self.unsynced.truncate(keep);
+        self.unsynced.clear();
         self.appended.clear();
-        let kept = std::mem::take(&mut self.unsynced);
-        kept.iter().for_each(|op| self.take_note(&op.record));
-        self.unsynced = kept;
-        self.sync();
+        self.given.clear();
         self.reads.clear();
         self.held = false;
         self.reads_held = false;
+        self.failed = false;
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    pub(super) fn fail_after(&mut self, steps: u64) {
+        self.keeper.fail_after(steps);
+    }
+
+    pub(super) fn fill(&mut self, full: bool) {
+        self.full = full;
+        self.keeper.fill(full);
     }
 
     /// Records that a crash may lose.
@@ -196,22 +275,25 @@ impl LogDesk {
     pub(super) fn recover(&mut self, shards: &mut [Shard], now: Now) {
         self.epoch += 1;
         self.unix_offset = now.unix_ms - now.ms;
-        let log = std::mem::replace(&mut self.log, MemoryLog::new(LogId::LOCAL, 0));
-        self.log = log.reopen(self.epoch);
+        let known = self.keeper.reopen(self.epoch, now);
         let mut recovery = Recovery::new(shards, now);
-        recovery.saw(self.seen);
-        let scanned = self.log.scan(&mut |item| match item {
-            Folded::Row(row) => recovery.row(row),
+        recovery.saw(known.unwrap_or(self.seen));
+        let (clients, synced) = (&self.clients, &mut self.synced);
+        each_item(self.keeper.log(), |item| match item {
+            Folded::Row(row) => {
+                if let Row::Subscription { queue, filter, .. } = row {
+                    synced.insert(subscription(clients, *queue, filter));
+                }
+                recovery.row(row);
+            }
             Folded::Message(live) => {
+                synced.insert(first_word(&live.message.payload));
                 recovery.message(live.message.clone(), live.retained, live.qos2_id);
                 for w in &live.waiting {
                     recovery.destination(w.ordinal, &w.dest, w.group);
                 }
             }
         });
-        if let Err(error) = scanned {
-            panic!("the log cannot be read: {error}");
-        }
         recovery.finish();
     }
 
@@ -221,19 +303,14 @@ impl LogDesk {
         self.synced.contains(name)
     }
 
-    pub(super) fn log(&self) -> &MemoryLog {
-        &self.log
+    pub(super) fn log(&self) -> &dyn Log {
+        self.keeper.log()
     }
 }
 
-/// A record as a log has it.
-fn in_unix_time(record: &mut Record, offset: u64) {
-    if let Record::Enqueue(enqueue) = record
-        && let Some(at) = enqueue.message.expires_at
-    {
-        let at = at + offset;
-        Arc::make_mut(&mut enqueue.message).expires_at = Some(at);
-    }
+fn subscription(clients: &BTreeMap<QueueId, String>, queue: QueueId, filter: &str) -> Vec<u8> {
+    let client = clients.get(&queue).map_or("", String::as_str);
+    format!("{client} {filter}").into_bytes()
 }
 
 fn first_word(payload: &[u8]) -> Vec<u8> {

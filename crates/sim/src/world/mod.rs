@@ -8,6 +8,7 @@
 
 mod auth_desk;
 mod crash;
+mod keeper;
 mod link;
 mod log_desk;
 mod operator;
@@ -31,7 +32,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use store::MemoryLog;
+use store::Log;
 use trace::Trace;
 
 /// The client's end of a simulated socket.
@@ -48,6 +49,8 @@ pub struct Config {
     pub yield_percent: u32,
     /// Bytes that a socket takes from the broker before the client has read them.
     pub window: usize,
+    /// The log that is shipped, on a simulated disk.
+    pub on_disk: bool,
     /// Keep the text of what happens.
     pub verbose: bool,
 }
@@ -60,6 +63,7 @@ impl Config {
             settings: default_settings(),
             yield_percent: 25,
             window: 64 << 10,
+            on_disk: false,
             verbose: false,
         }
     }
@@ -106,6 +110,8 @@ struct Inner {
     born_ms: u64,
     /// The node has died.
     down: Cell<bool>,
+    /// It has, since its log failed, and nobody has been told yet.
+    fallen: Cell<bool>,
     settings: RefCell<Arc<Settings>>,
     /// How many lives of the node are over.
     lives: u32,
@@ -142,7 +148,7 @@ impl World {
             ms: 1000,
             unix_ms: 1_700_000_000_000,
         };
-        let log = LogDesk::new(rng.draw(), now);
+        let log = LogDesk::new(rng.draw(), config.on_disk, now);
         World(Rc::new(Inner {
             seed: config.seed,
             yield_percent: config.yield_percent,
@@ -150,6 +156,7 @@ impl World {
             now: Cell::new(now),
             born_ms: 0,
             down: Cell::new(false),
+            fallen: Cell::new(false),
             settings: RefCell::new(settings),
             lives: 0,
             rng: RefCell::new(rng),
@@ -250,6 +257,27 @@ impl World {
         self.0.event(("hold reads", held));
     }
 
+    /// A step of the disk fails, so many steps from now; then the node dies.
+    pub fn fail_disk(&self, steps: u64) {
+        self.0.log.borrow_mut().fail_after(steps);
+        self.0.event(("the disk fails in", steps));
+    }
+
+    /// The disk has no room, or has it again.
+    pub fn fill_disk(&self, full: bool) {
+        self.0.log.borrow_mut().fill(full);
+        self.0.event(("disk full", full));
+    }
+
+    /// True, once, where the node has died since its log has failed.
+    pub fn has_fallen(&self) -> bool {
+        self.0.fallen.take()
+    }
+
+    pub fn is_down(&self) -> bool {
+        self.0.down.get()
+    }
+
     /// The authenticator does not answer until it is told to.
     pub fn hold_auth(&self, held: bool) {
         self.0.auth.borrow_mut().held = held;
@@ -319,7 +347,7 @@ impl World {
     }
 
     /// Looks into the log.
-    pub fn log<R>(&self, look: impl FnOnce(&MemoryLog) -> R) -> R {
+    pub fn log<R>(&self, look: impl FnOnce(&dyn Log) -> R) -> R {
         look(self.0.log.borrow().log())
     }
 

@@ -72,7 +72,7 @@ impl World {
     pub fn records(&self) -> usize {
         let mut kept = 0;
         self.log(|log| {
-            let looked = store::Log::scan(log, &mut |_| kept += 1);
+            let looked = log.scan(&mut |_| kept += 1);
             assert!(looked.is_ok(), "the log cannot be read");
         });
         kept

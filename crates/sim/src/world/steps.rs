@@ -21,7 +21,12 @@ impl World {
     /// Takes one possible step; false where there is none.
     pub fn step(&self) -> bool {
         super::RUNNING.with(|running| running.replace(Rc::downgrade(&self.0)));
-        self.0.step()
+        let stepped = self.0.step();
+        // Not in the middle of a turn: what that says would come from a node that is dead.
+        if self.0.log.borrow().has_failed() {
+            self.0.fall();
+        }
+        stepped
     }
 
     /// Steps until nothing is left to do without time passing.
@@ -181,9 +186,14 @@ impl Inner {
             }
             Step::Sync => {
                 self.event("sync");
-                let marks = self.log.borrow_mut().sync();
-                for (shard, upto) in marks {
-                    self.post(shard, Letter::Durable(upto));
+                let synced = self.log.borrow_mut().sync();
+                match synced {
+                    Ok(marks) => {
+                        for (shard, upto) in marks {
+                            self.post(shard, Letter::Durable(upto));
+                        }
+                    }
+                    Err(error) => self.event(("the log has failed", error.to_string())),
                 }
             }
             Step::Read => {

@@ -152,7 +152,13 @@ impl Intake {
         match record {
             Record::Enqueue(_) => true,
             Record::Settle { id, .. } | Record::Assign { id, .. } => self.held_ids.contains_key(id),
-            Record::Delete(RowKey::Session(_)) => false,
+            // A will that was sent is deleted behind the message; its session behind that.
+            Record::Delete(key @ RowKey::Will(_)) => {
+                self.is_holding() || self.held_keys.contains(key)
+            }
+            Record::Delete(RowKey::Session(queue)) => {
+                self.held_keys.contains(&RowKey::Will(*queue))
+            }
             Record::Put(row @ Row::Inflight { message, .. }) => {
                 self.held_ids.contains_key(message) || self.held_keys.contains(&row.key())
             }

@@ -3,7 +3,7 @@
 use super::world::{World, small};
 use crate::engine::Settings;
 use message::QueueId;
-use message::record::{Record, RowKey};
+use message::record::{Record, Row, RowKey};
 
 /// Fills the disk until messages are held back.
 fn filled(seed: u64) -> World {
@@ -115,4 +115,41 @@ fn the_end_of_a_session_is_not_held_back() {
         owed.into_iter()
             .all(|owed| owed.slots.is_empty() && owed.qos2.is_none())
     );
+}
+
+/// What a will says is held back, so the will itself must not be forgotten: a crash would lose both.
+#[test]
+fn a_will_stays_until_its_message_is_written() {
+    let mut world = filled(3);
+    let queue = QueueId(77);
+    let Record::Enqueue(enqueue) = world.source.owed_message() else {
+        panic!("no message");
+    };
+    let will = Row::Will {
+        queue,
+        message: enqueue.message,
+        delay_s: 0,
+        expiry_s: None,
+        due_at_ms: None,
+    };
+    let key = RowKey::Will(queue);
+    world.give(Record::Put(will));
+    world.rest();
+    let has = |world: &World| {
+        world
+            .engine
+            .state()
+            .rows()
+            .any(|kept| kept.row.key() == key)
+    };
+    assert!(has(&world), "rows use the reserve");
+    let message = world.source.owed_message();
+    world.give(message);
+    world.give(Record::Delete(RowKey::Will(queue)));
+    world.give(Record::Delete(RowKey::Session(queue)));
+    world.rest();
+    assert!(world.held_back && has(&world));
+    world.disk.capacity = 1 << 20;
+    world.settle_down().unwrap();
+    assert!(!has(&world));
 }
