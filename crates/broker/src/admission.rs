@@ -1,7 +1,7 @@
 //! Admission: when a client's next PUBLISH has to wait, and how it goes on.
 //!
-//! A connection is held back while a target shard's credit is spent, the node's queues are above the
-//! memory watermark, its own outbox is over its limit, or (MQTT 3, which has no receive maximum) too
+//! A connection is held back while a target shard's credit is spent, too much is on its way into the
+//! log (whose disk may be slow, or full), the node's queues are above the memory watermark, its own outbox is over its limit, or (MQTT 3, which has no receive maximum) too
 //! many of its publishes await the disk. The bytes stay where they are and the socket is not read.
 //! Where the load of others is the cause, one packet at a time is still let through now and then, so
 //! that acknowledgements which stand behind a PUBLISH always arrive.
@@ -45,9 +45,10 @@ impl Shard {
         false
     }
 
-    /// Others can't keep up: a target shard, or the memory of the node.
+    /// Others can't keep up: a target shard, the log, or the memory of the node.
     pub(crate) fn overloaded(&self) -> bool {
-        self.credit.exhausted() || self.above_watermark
+        let log = self.tickets.undurable_bytes() >= self.settings.limits.in_flight_bytes;
+        self.credit.exhausted() || self.above_watermark || log
     }
 
     pub(crate) fn check_watermark(&mut self) {

@@ -46,7 +46,7 @@ pub struct Limits {
     pub max_sessions: usize,
     pub max_retained_messages: usize,
     pub max_retained_bytes: u64,
-    /// Bytes on their way from one shard to another before publishers pause.
+    /// Bytes on their way from one shard to another, or to the log, before publishers pause.
     pub in_flight_bytes: u64,
     /// Messages on their way from one shard to another before publishers pause.
     pub in_flight_messages: u64,

@@ -1,6 +1,5 @@
 //! Listening sockets, and the descriptors that connections need.
 
-use mio::net::TcpListener;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -9,8 +8,8 @@ use std::net::SocketAddr;
 /// Connections that the system keeps until they are accepted; it may have a lower bound of its own.
 pub(crate) const BACKLOG: i32 = 4096;
 
-/// Binds a socket that a restart finds free again at once.
-pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// Binds a socket that a restart finds free again at once. Nobody can connect before [`open`].
+pub(crate) fn bind(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM.nonblocking().cloexec(),
@@ -18,8 +17,19 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     )?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// From here on connections come in.
+pub(crate) fn open(socket: Socket) -> io::Result<std::net::TcpListener> {
     socket.listen(BACKLOG)?;
-    Ok(TcpListener::from_std(socket.into()))
+    Ok(socket.into())
+}
+
+/// The address that was bound; a port 0 has become one.
+pub(crate) fn address(socket: &Socket) -> io::Result<SocketAddr> {
+    let address = socket.local_addr()?.as_socket();
+    address.ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
 }
 
 /// Raises the limit of open descriptors as far as the system lets us; returns it.

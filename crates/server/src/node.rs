@@ -8,7 +8,7 @@ use crate::admin::{self, Access, Admin, AdminDoor, AdminUsersError, Context, Sta
 use crate::admission::{Admission, ConnectionLimits};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::doors::{self, Doors};
+use crate::doors;
 use crate::entrance::Entrances;
 use crate::inbox::{Inbox, Letter};
 use crate::login::{Login, LoginDesk};
@@ -88,11 +88,7 @@ impl Node {
     /// Binds all listeners and starts all threads.
     pub fn start(config: Config) -> Result<Node, ServeError> {
         let descriptors = listen::raise_descriptor_limit();
-        let Doors {
-            clients,
-            operators,
-            urls,
-        } = doors::bind_all(&config.listeners)?;
+        let doors = doors::bind_all(&config.listeners)?;
         let (sender, events) = sync_channel(MAX_EVENTS);
         let clock = Clock::start();
         let settings = Arc::new(config.settings());
@@ -117,8 +113,9 @@ impl Node {
             admission: Admission::new(connection_limits(&config, descriptors)),
             entrances: Entrances::new(&config),
             events: sender,
-            urls,
+            urls: doors.urls.clone(),
         });
+        let (clients, operators) = doors.open(&wiring.urls)?;
         let admin = start_admin(operators, &config, &wiring, shared)?;
         let shards = spawn_shards(shards, polls, &wiring, &login(&config));
         let shards = shards.map_err(ServeError::Start)?;

@@ -118,7 +118,7 @@ pub(super) const KEYS: &[Key<Values>] = keys!(Values {
     "limits.max_retained_messages" => limits.max_retained_messages: COUNT;
     /// Bytes of all retained messages.
     "limits.max_retained_bytes" => limits.max_retained_bytes: BYTES;
-    /// Bytes on their way from one thread to another before publishers are made to wait.
+    /// Bytes on their way from one thread to another, or to the disk, before publishers are made to wait.
     "limits.in_flight_bytes" => limits.in_flight_bytes: BYTES.from(1024);
     /// Messages on their way from one thread to another before publishers are made to wait.
     "limits.in_flight_messages" => limits.in_flight_messages: COUNT;
