@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 /// How much is read at once while messages are gone through.
 const SCAN_BYTES: usize = 256 << 10;
+/// Places that are read from side by side.
+const WINDOWS: usize = 16;
 
 /// See the module.
 pub struct DiskLog<D> {
@@ -141,17 +143,22 @@ impl<D: Disk> DiskLog<D> {
     pub fn scan(&self, visit: &mut dyn FnMut(Folded<'_>)) -> Result<(), StoreError> {
         self.rows().for_each(|row| visit(Folded::Row(row)));
         let index = self.engine.state().index();
-        let mut window = Window::default();
+        let mut windows = Windows::default();
         for (id, place) in index.ids() {
-            visit(Folded::Message(&self.living(&mut window, id, place)?));
+            visit(Folded::Message(&self.living(&mut windows, id, place)?));
         }
         Ok(())
     }
 
     /// The message in this frame, as it is owed now.
-    fn living(&self, window: &mut Window, id: MessageId, place: Place) -> Result<Live, StoreError> {
+    fn living(
+        &self,
+        windows: &mut Windows,
+        id: MessageId,
+        place: Place,
+    ) -> Result<Live, StoreError> {
         let wrong = |e| crate::engine::damage(place.segment, u64::from(place.at), &e);
-        let frame = window.frame(&self.disk, place)?;
+        let frame = windows.frame(&self.disk, place)?;
         let found = frame_body(frame, self.salt)
             .and_then(|body| live(body, UnixOffset::default()))
             .map_err(wrong)?;
@@ -185,9 +192,9 @@ impl<D: Disk + Send> Log for DiskLog<D> {
 
     /// As the log has it: its times are Unix time. Wants what was appended synced.
     fn read(&self, id: MessageId) -> Result<Option<Arc<Message>>, LogError> {
-        let mut window = Window::default();
+        let mut windows = Windows::default();
         match self.engine.state().index().place(id) {
-            Some(place) => Ok(Some(self.living(&mut window, id, place)?.message)),
+            Some(place) => Ok(Some(self.living(&mut windows, id, place)?.message)),
             None => Ok(None),
         }
     }
@@ -208,26 +215,49 @@ impl<D: Disk + Send> Log for DiskLog<D> {
     }
 }
 
-/// A part of a segment, read at once: messages mostly lie in the order of their ids.
+/// Parts of segments, each read at once: the messages of a shard lie in the order of their ids, those of
+/// several shards side by side, some batches apart.
 #[derive(Default)]
-struct Window {
+struct Windows {
+    /// The one used last is the last.
+    parts: Vec<Part>,
+}
+
+struct Part {
     segment: u32,
     at: u32,
     bytes: Vec<u8>,
 }
 
-impl Window {
+impl Part {
+    fn frame(&self, place: Place) -> Option<&[u8]> {
+        let offset = place.at.checked_sub(self.at)? as usize;
+        let frame = self.bytes.get(offset..offset + place.len as usize);
+        frame.filter(|_| self.segment == place.segment)
+    }
+}
+
+impl Windows {
     fn frame(&mut self, disk: &dyn Disk, place: Place) -> Result<&[u8], StoreError> {
         let Place { segment, at, len } = place;
-        let len = len as usize;
-        let offset = at.wrapping_sub(self.at) as usize;
-        let inside = segment == self.segment && at >= self.at && offset + len <= self.bytes.len();
-        if inside {
-            return Ok(&self.bytes[offset..offset + len]);
-        }
-        let file = FileName::Segment(segment);
-        self.bytes = disk.read(file, u64::from(at), SCAN_BYTES.max(len))?;
-        (self.segment, self.at) = (segment, at);
-        Ok(&self.bytes[..len.min(self.bytes.len())])
+        let found = self
+            .parts
+            .iter()
+            .position(|part| part.frame(place).is_some());
+        let part = match found {
+            Some(found) => self.parts.remove(found),
+            None => {
+                if self.parts.len() == WINDOWS {
+                    self.parts.remove(0);
+                }
+                let file = FileName::Segment(segment);
+                let bytes = disk.read(file, u64::from(at), SCAN_BYTES.max(len as usize))?;
+                Part { segment, at, bytes }
+            }
+        };
+        self.parts.push(part);
+        let part = self.parts.last();
+        // What is shorter than it should be is not whole, which its reader finds.
+        Ok(part.map_or(&[], |part| part.frame(place).unwrap_or(&part.bytes)))
     }
 }
