@@ -13,7 +13,7 @@ use crate::entrance::Entrances;
 use crate::inbox::{Inbox, Letter};
 use crate::login::{Login, LoginDesk};
 use crate::node_log::{self, LogEnd};
-use crate::shard_thread::{ShardThread, WAKER};
+use crate::shard_thread::{Seats, ShardThread, WAKER};
 use crate::watchdog::Pulse;
 use crate::wiring::{Event, Wiring};
 use crate::{data_dir, listen, logging};
@@ -344,12 +344,14 @@ fn spawn_shards(
     wiring: &Arc<Wiring>,
     login: &Login,
 ) -> io::Result<Vec<JoinHandle<()>>> {
-    let numbered = (0..).zip(shards.into_iter().zip(polls));
-    let threads = numbered.map(|(id, (shard, poll))| {
-        let login = login.clone();
+    let registries: io::Result<Vec<_>> = polls.iter().map(|p| p.registry().try_clone()).collect();
+    let numbered = (0..).zip(shards.into_iter().zip(registries?));
+    let seats = Seats::new(&wiring.shards, polls, wiring.clock);
+    let threads = numbered.map(|(id, (shard, registry))| {
+        let (login, seats) = (login.clone(), seats.clone());
         spawn(format!("shard-{id}"), wiring, move |wiring| {
-            let thread = ShardThread::new(id, shard, poll, wiring.clone(), login);
-            thread.run().map_err(|e| e.to_string())
+            let driver = ShardThread::new(id, shard, registry, wiring.clone(), login);
+            seats.run(driver).map_err(|e| e.to_string())
         })
     });
     threads.collect()

@@ -12,6 +12,9 @@ use crate::websocket::{Ended, GOING_AWAY, NORMAL_CLOSURE};
 use broker::ConnId;
 use broker::auth::{AuthReply, AuthRequest};
 
+/// Mails that are brought to a shard that sleeps, rather than its thread to them.
+const CALL_MAILS: usize = 4;
+
 impl ShardThread {
     /// Ends the turn, and those that follow from carrying out its output.
     pub(super) fn end_turns(&mut self) {
@@ -34,13 +37,11 @@ impl ShardThread {
             for (conn, target, handoff) in turn.moves.drain(..) {
                 if let Some(mut slot) = self.slots.remove(conn) {
                     // A socket that cannot be deregistered here cannot be registered there.
-                    let _ = slot.link.deregister(self.poll.registry());
+                    let _ = slot.link.deregister(&self.registry);
                     self.post(target, Letter::Arrive(Box::new((slot, handoff))));
                 }
             }
-            for (letters, inbox) in self.outgoing.iter_mut().zip(&self.wiring.shards) {
-                inbox.push_all(letters);
-            }
+            self.send_letters();
             for request in turn.auth.drain(..) {
                 self.ask(request);
             }
@@ -59,6 +60,24 @@ impl ShardThread {
                 client_event(&event, self.wiring.listener(event.peer.listener));
             }
             self.turn = turn;
+        }
+    }
+
+    /// Each target gets its letters by one push. Little mail for one that sleeps does not wake it: see
+    /// [`super::Seats`].
+    fn send_letters(&mut self) {
+        let idle = self.ready.is_empty();
+        let targets = self.outgoing.iter_mut().zip(&self.wiring.shards);
+        for (shard, (letters, inbox)) in (0..).zip(targets) {
+            if letters.is_empty() {
+                continue;
+            }
+            let call = self.together || (idle && is_little(letters));
+            if !call {
+                inbox.push_all(letters);
+            } else if inbox.leave(letters) {
+                self.calls.push(shard);
+            }
         }
     }
 
@@ -161,8 +180,7 @@ impl ShardThread {
         if let Some(slot) = self.forget(conn) {
             self.told = true;
             self.shard.release(conn);
-            let registry = self.poll.registry();
-            self.lingering.add(slot.link, registry, self.now.ms);
+            self.lingering.add(slot.link, &self.registry, self.now.ms);
         }
     }
 
@@ -184,7 +202,15 @@ impl ShardThread {
         } else {
             self.shard.on_closed(conn, &ended.why, self.now);
         }
-        let registry = self.poll.registry();
-        self.lingering.add(slot.link, registry, self.now.ms);
+        self.lingering.add(slot.link, &self.registry, self.now.ms);
     }
+}
+
+/// So few mails that their target's turn is shorter than a wake-up of its thread.
+fn is_little(letters: &[Letter]) -> bool {
+    let mails = letters.iter().map(|letter| match letter {
+        Letter::Mails(mails) => mails.len(),
+        _ => usize::MAX,
+    });
+    mails.fold(0, usize::saturating_add) <= CALL_MAILS
 }

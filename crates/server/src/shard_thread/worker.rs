@@ -1,0 +1,281 @@
+//! A thread at work for its shard, and for others where that is cheaper than to wake their threads.
+//!
+//! Waking a thread costs more than a short turn. So a thread that has little mail for a shard whose
+//! thread sleeps calls on it: it makes that shard's turn itself, once its own is over. And while one
+//! thread is enough for all, the first one works for all shards: its poll waits for their polls, and
+//! their threads are parked. A shard's sockets are read by the thread that works for it, never in a call.
+//! Nobody waits for a seat in which another thread works, but for the end of a turn.
+
+use super::load::{Change, Load};
+use super::seats::Room;
+use broker::Now;
+use message::ShardId;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Token};
+use std::io;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Readiness events taken by one poll.
+const MAX_EVENTS: usize = 1024;
+/// Calls between two polls, those among them that calls have led to.
+const MAX_CALLS: usize = 64;
+/// Tokens with all of these bits are of other shards' polls.
+const SHARD_BITS: usize = 0b111 << (usize::BITS - 3);
+
+/// A shard that this thread works for.
+struct Desk {
+    shard: usize,
+    /// When there is something to do there without any event; none for now.
+    until: Option<u64>,
+    /// Its poll has events.
+    told: bool,
+}
+
+impl Desk {
+    fn new(shard: usize) -> Self {
+        Desk {
+            shard,
+            until: None,
+            told: true,
+        }
+    }
+}
+
+struct Worker<'a> {
+    room: &'a Room,
+    own: usize,
+    /// The own shard first.
+    desks: Vec<Desk>,
+    /// Shards that sleep and have mail.
+    calls: Vec<ShardId>,
+    events: Events,
+    /// Of another shard's poll.
+    others: Events,
+    nothing: Events,
+    load: Load,
+    stopped: bool,
+}
+
+/// Works until the own shard is told to stop.
+pub(super) fn run(room: &Room, own: usize) -> io::Result<()> {
+    let mut worker = Worker {
+        room,
+        own,
+        desks: vec![Desk::new(own)],
+        calls: Vec::new(),
+        events: Events::with_capacity(MAX_EVENTS),
+        others: Events::with_capacity(MAX_EVENTS),
+        nothing: Events::with_capacity(0),
+        load: Load::new(room.clock.us()),
+        stopped: false,
+    };
+    let result = worker.run();
+    let parted = worker.part();
+    result.and(parted)
+}
+
+impl Worker<'_> {
+    fn run(&mut self) -> io::Result<()> {
+        while !self.stopped {
+            if self.own != 0 && self.room.is_together() {
+                self.park();
+            }
+            let wait = self.rest()?;
+            let seat = &self.room.seats[self.own];
+            uninterrupted(seat.poll().poll(&mut self.events, wait))?;
+            self.load.wakes(self.room.clock.us());
+            self.serve()?;
+        }
+        Ok(())
+    }
+
+    /// Leaves the own shard to the thread that works for all.
+    fn park(&mut self) {
+        let seat = &self.room.seats[self.own];
+        // That thread is to look what this shard waits for.
+        seat.inbox.rouse();
+        while self.room.is_together() && !seat.has_stopped() {
+            std::thread::park();
+        }
+        self.desks[0] = Desk::new(self.own);
+    }
+
+    /// How long to wait; before that, what the load asks for.
+    fn rest(&mut self) -> io::Result<Option<Duration>> {
+        let now = self.room.clock.us();
+        if self.room.seats.len() > 1
+            && let Some(share) = self.load.rests(now)
+        {
+            let seat = &self.room.seats[self.own];
+            seat.busy.store(share.cpu, Ordering::Relaxed);
+            seat.busy_until.store(now, Ordering::Relaxed);
+            match self.load.judge(share, self.room, now) {
+                Some(Change::Join) if self.own == 0 => self.join()?,
+                Some(Change::Part) if self.own == 0 => self.part()?,
+                _ => {}
+            }
+        }
+        let mut until = u64::MAX;
+        for desk in &self.desks {
+            match desk.until {
+                None => return Ok(Some(Duration::ZERO)),
+                Some(at) => until = until.min(at),
+            }
+        }
+        let left = until.saturating_sub(now / 1000);
+        Ok((until != u64::MAX).then(|| Duration::from_millis(left)))
+    }
+
+    /// The turns of all shards of this thread that have something to do, and the calls that follow.
+    fn serve(&mut self) -> io::Result<()> {
+        for event in &self.events {
+            let shard = shard_of(event.token()).unwrap_or(self.own);
+            if let Some(desk) = self.desks.iter_mut().find(|desk| desk.shard == shard) {
+                desk.told = true;
+            }
+        }
+        let now = self.room.clock.now();
+        for at in 0..self.desks.len() {
+            let desk = &mut self.desks[at];
+            let shard = desk.shard;
+            let told = std::mem::take(&mut desk.told);
+            let due = desk.until.is_none_or(|until| until <= now.ms);
+            if shard == self.own && (told || due) {
+                let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+                self.work(at, &events, now);
+                self.events = events;
+            } else if told {
+                self.look(at, now)?;
+            } else if due {
+                self.work_unasked(at, now);
+            }
+        }
+        for _ in 0..MAX_CALLS {
+            let Some(shard) = self.calls.pop() else { break };
+            self.call(usize::from(shard), now);
+        }
+        for shard in self.calls.drain(..) {
+            self.room.seats[usize::from(shard)].inbox.wake();
+        }
+        Ok(())
+    }
+
+    /// Looks for events of a shard that is not the own.
+    fn look(&mut self, at: usize, now: Now) -> io::Result<()> {
+        let seat = &self.room.seats[self.desks[at].shard];
+        let Some(mut poll) = seat.try_poll() else {
+            // Its own thread has not parked yet, and has them.
+            return Ok(());
+        };
+        let mut events = std::mem::replace(&mut self.others, Events::with_capacity(0));
+        let looked = uninterrupted(poll.poll(&mut events, Some(Duration::ZERO)));
+        drop(poll);
+        // What there was no room for is not told again.
+        self.desks[at].told = events.iter().count() >= MAX_EVENTS;
+        self.work(at, &events, now);
+        self.others = events;
+        looked
+    }
+
+    fn work_unasked(&mut self, at: usize, now: Now) {
+        let nothing = std::mem::replace(&mut self.nothing, Events::with_capacity(0));
+        self.work(at, &nothing, now);
+        self.nothing = nothing;
+    }
+
+    /// A turn of a shard of this thread.
+    fn work(&mut self, at: usize, events: &Events, now: Now) {
+        let desk = &mut self.desks[at];
+        let seat = &self.room.seats[desk.shard];
+        let mut place = seat.sit();
+        let Some(driver) = place.as_mut() else {
+            desk.until = Some(u64::MAX);
+            return;
+        };
+        driver.turn(events, now, self.room.is_together());
+        driver.take_calls(&mut self.calls);
+        desk.until = driver.rest();
+        driver.sleeps_until = desk.until.unwrap_or(0);
+        if driver.has_stopped() {
+            desk.until = Some(u64::MAX);
+            drop(place);
+            if desk.shard == self.own {
+                self.stopped = true;
+            } else {
+                seat.unpark();
+            }
+        }
+    }
+
+    /// Makes the turn of a shard that has mail, if it sleeps: who is awake looks before it sleeps.
+    fn call(&mut self, shard: usize, now: Now) {
+        let seat = &self.room.seats[shard];
+        if !seat.inbox.claim() {
+            return;
+        }
+        if let Some(at) = self.desks.iter().position(|desk| desk.shard == shard) {
+            return self.work_unasked(at, now);
+        }
+        let Some(mut place) = seat.try_sit() else {
+            // Somebody is there, who may have looked already.
+            return seat.inbox.rouse();
+        };
+        if let Some(driver) = place.as_mut() {
+            driver.turn(&self.nothing, now, false);
+            driver.take_calls(&mut self.calls);
+            let until = driver.rest();
+            if driver.has_stopped() || until.is_none_or(|until| until < driver.sleeps_until) {
+                seat.inbox.rouse();
+            }
+        }
+    }
+
+    /// Works for all shards from here on.
+    fn join(&mut self) -> io::Result<()> {
+        let others = || self.room.seats.iter().enumerate().skip(1);
+        let poll = self.room.seats[self.own].poll();
+        for (shard, seat) in others() {
+            let token = Token(SHARD_BITS | shard);
+            let mut source = SourceFd(&seat.poll_fd);
+            poll.registry()
+                .register(&mut source, token, Interest::READABLE)?;
+            self.desks.push(Desk::new(shard));
+        }
+        drop(poll);
+        self.room.set_together(true);
+        // Their threads come out of their polls, and park.
+        others().for_each(|(_, seat)| seat.inbox.rouse());
+        Ok(())
+    }
+
+    /// The other threads take their shards back.
+    fn part(&mut self) -> io::Result<()> {
+        if self.own != 0 || !self.room.is_together() {
+            return Ok(());
+        }
+        self.desks.truncate(1);
+        self.room.set_together(false);
+        let others = || self.room.seats.iter().skip(1);
+        for seat in others() {
+            seat.unpark();
+            // One that has not parked is to look what its shard waits for now.
+            seat.inbox.rouse();
+        }
+        let poll = self.room.seats[self.own].poll();
+        others().try_for_each(|seat| poll.registry().deregister(&mut SourceFd(&seat.poll_fd)))
+    }
+}
+
+/// The shard whose poll an event is of, where it is of one.
+pub(super) fn shard_of(token: Token) -> Option<usize> {
+    let is_shard = token != super::WAKER && token.0 & SHARD_BITS == SHARD_BITS;
+    is_shard.then_some(token.0 & !SHARD_BITS)
+}
+
+fn uninterrupted(polled: io::Result<()>) -> io::Result<()> {
+    match polled {
+        Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(()),
+        polled => polled,
+    }
+}
