@@ -27,10 +27,15 @@ impl Clock {
     }
 
     pub(crate) fn now(&self) -> Now {
+        self.at(self.us())
+    }
+
+    /// The time when this clock shows `us`, which it has shown just now.
+    pub(crate) fn at(&self, us: u64) -> Now {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH);
         let unix_ms = unix.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
         Now {
-            ms: self.ms(),
+            ms: us / 1000,
             unix_ms,
         }
     }

@@ -101,8 +101,8 @@ impl Inbox {
         self.sleeping.store(false, Ordering::SeqCst);
     }
 
-    /// Moves all of `letters` in, and wakes nobody. True where the owner sleeps: then the sender has to
-    /// see to it that they are read, by a call or by a wake.
+    /// Moves all of `letters` in, and wakes nobody. True where the owner sleeps: then the sender sees to
+    /// it that they are read.
     pub(crate) fn leave(&self, letters: &mut Vec<Letter>) -> bool {
         self.lock().append(letters);
         self.sleeping.load(Ordering::SeqCst)

@@ -14,7 +14,10 @@ mod reading;
 mod seats;
 mod slots;
 mod worker;
+#[cfg(test)]
+mod worker_tests;
 
+pub(crate) use load::Thresholds;
 pub(crate) use seats::Seats;
 pub(crate) use slots::Slot as Arrival;
 
@@ -81,8 +84,6 @@ pub(crate) struct ShardThread {
     /// Letters of this turn, by target.
     outgoing: Vec<Vec<Letter>>,
     stage: Stage,
-    /// Until when its thread sleeps, if it does.
-    sleeps_until: u64,
     /// All shards have one thread.
     together: bool,
     /// Shards that sleep and have got mail in this turn.
@@ -132,7 +133,6 @@ impl ShardThread {
             unsettled: Unsettled::default(),
             outgoing: wiring.shards.iter().map(|_| Vec::new()).collect(),
             stage: Stage::Serving,
-            sleeps_until: 0,
             together: false,
             calls: Vec::new(),
             wiring,

@@ -12,9 +12,6 @@ use crate::websocket::{Ended, GOING_AWAY, NORMAL_CLOSURE};
 use broker::ConnId;
 use broker::auth::{AuthReply, AuthRequest};
 
-/// Mails that are brought to a shard that sleeps, rather than its thread to them.
-const CALL_MAILS: usize = 4;
-
 impl ShardThread {
     /// Ends the turn, and those that follow from carrying out its output.
     pub(super) fn end_turns(&mut self) {
@@ -63,17 +60,15 @@ impl ShardThread {
         }
     }
 
-    /// Each target gets its letters by one push. Little mail for one that sleeps does not wake it: see
-    /// [`super::Seats`].
+    /// Each target gets its letters by one push. Where all shards have one thread nobody is woken: that
+    /// thread makes the target's turn next.
     fn send_letters(&mut self) {
-        let idle = self.ready.is_empty();
         let targets = self.outgoing.iter_mut().zip(&self.wiring.shards);
         for (shard, (letters, inbox)) in (0..).zip(targets) {
             if letters.is_empty() {
                 continue;
             }
-            let call = self.together || (idle && is_little(letters));
-            if !call {
+            if !self.together {
                 inbox.push_all(letters);
             } else if inbox.leave(letters) {
                 self.calls.push(shard);
@@ -204,13 +199,4 @@ impl ShardThread {
         }
         self.lingering.add(slot.link, &self.registry, self.now.ms);
     }
-}
-
-/// So few mails that their target's turn is shorter than a wake-up of its thread.
-fn is_little(letters: &[Letter]) -> bool {
-    let mails = letters.iter().map(|letter| match letter {
-        Letter::Mails(mails) => mails.len(),
-        _ => usize::MAX,
-    });
-    mails.fold(0, usize::saturating_add) <= CALL_MAILS
 }

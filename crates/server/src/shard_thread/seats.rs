@@ -3,10 +3,12 @@
 //! A driver is used by one thread at a time, which is mostly its own (see `worker`). Each lock is held
 //! alone: nobody sits in two places, nor polls while sitting.
 
+use super::load::Thresholds;
 use super::{ShardThread, worker};
 use crate::clock::Clock;
 use crate::inbox::Inbox;
-use mio::Poll;
+use message::ShardId;
+use mio::{Poll, Registry};
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,19 +25,14 @@ pub(super) struct Seat {
     /// By which another poll waits for this one.
     pub(super) poll_fd: RawFd,
     thread: OnceLock<Thread>,
-    /// How busy its thread was in the last period, and when that ended; see [`super::load`].
-    pub(super) busy: AtomicU64,
-    pub(super) busy_until: AtomicU64,
+    /// The share of a core that its thread had in its last period, and when that ended.
+    cpu: AtomicU64,
+    heard_of: AtomicU64,
 }
 
 impl Seat {
     pub(super) fn sit(&self) -> MutexGuard<'_, Option<ShardThread>> {
         self.driver.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// None where somebody sits there.
-    pub(super) fn try_sit(&self) -> Option<MutexGuard<'_, Option<ShardThread>>> {
-        self.driver.try_lock().ok()
     }
 
     pub(super) fn poll(&self) -> MutexGuard<'_, Poll> {
@@ -45,6 +42,12 @@ impl Seat {
     /// None where somebody waits there.
     pub(super) fn try_poll(&self) -> Option<MutexGuard<'_, Poll>> {
         self.poll.try_lock().ok()
+    }
+
+    /// Its thread had so much of a core in a period that ends now.
+    pub(super) fn publish(&self, cpu: u64, now: u64) {
+        self.cpu.store(cpu, Ordering::Relaxed);
+        self.heard_of.store(now, Ordering::Relaxed);
     }
 
     pub(super) fn has_stopped(&self) -> bool {
@@ -68,9 +71,18 @@ pub(super) struct Room {
     /// The first thread works for all shards, and the others are parked.
     together: AtomicBool,
     pub(super) clock: Clock,
+    pub(super) thresholds: Thresholds,
 }
 
 impl Room {
+    /// What all threads but the first had of a core, as far as they were awake of late.
+    pub(super) fn cpu_of_others(&self, now: u64) -> u64 {
+        let recent = now.saturating_sub(2 * self.thresholds.period_us);
+        let others = self.seats.iter().skip(1);
+        let awake = others.filter(|seat| seat.heard_of.load(Ordering::Relaxed) >= recent);
+        awake.map(|seat| seat.cpu.load(Ordering::Relaxed)).sum()
+    }
+
     pub(super) fn is_together(&self) -> bool {
         self.together.load(Ordering::SeqCst)
     }
@@ -81,21 +93,34 @@ impl Room {
 }
 
 impl Seats {
-    pub(crate) fn new(inboxes: &[Arc<Inbox>], polls: Vec<Poll>, clock: Clock) -> Self {
+    pub(crate) fn new(
+        inboxes: &[Arc<Inbox>],
+        polls: Vec<Poll>,
+        clock: Clock,
+        thresholds: Thresholds,
+    ) -> Self {
         let seat = |(inbox, poll): (&Arc<Inbox>, Poll)| Seat {
             inbox: inbox.clone(),
             driver: Mutex::default(),
             poll_fd: poll.as_raw_fd(),
             poll: Mutex::new(poll),
             thread: OnceLock::new(),
-            busy: AtomicU64::new(0),
-            busy_until: AtomicU64::new(0),
+            cpu: AtomicU64::new(0),
+            heard_of: AtomicU64::new(0),
         };
         Seats(Arc::new(Room {
             seats: inboxes.iter().zip(polls).map(seat).collect(),
             together: AtomicBool::new(false),
             clock,
+            thresholds,
         }))
+    }
+
+    /// What the sockets of a shard are registered with.
+    pub(crate) fn registry(&self, shard: ShardId) -> io::Result<Registry> {
+        let seat = self.0.seats.get(usize::from(shard));
+        let seat = seat.ok_or(io::ErrorKind::NotFound)?;
+        seat.poll().registry().try_clone()
     }
 
     /// Runs a shard on this thread until it is told to stop, or until a poll fails.

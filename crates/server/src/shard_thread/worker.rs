@@ -1,10 +1,12 @@
-//! A thread at work for its shard, and for others where that is cheaper than to wake their threads.
+//! A thread at work for its shard, and the first one for all while one is enough.
 //!
-//! Waking a thread costs more than a short turn. So a thread that has little mail for a shard whose
-//! thread sleeps calls on it: it makes that shard's turn itself, once its own is over. And while one
-//! thread is enough for all, the first one works for all shards: its poll waits for their polls, and
-//! their threads are parked. A shard's sockets are read by the thread that works for it, never in a call.
-//! Nobody waits for a seat in which another thread works, but for the end of a turn.
+//! Waking a thread costs more than a short turn, so threads are worth their wake-ups only under load.
+//! Below that the first thread works for all shards: its poll waits for their polls, mail between them is
+//! dealt with next and wakes nobody, and their threads are parked. When it has much to do they take
+//! their shards back. Sockets stay where they are registered, whoever reads them.
+//!
+//! At every moment somebody waits for each shard's poll, or has been told to look: a thread that parks
+//! rouses its inbox for the one that works for all, and that one rouses all when it gives them back.
 
 use super::load::{Change, Load};
 use super::seats::Room;
@@ -13,7 +15,6 @@ use message::ShardId;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Token};
 use std::io;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Readiness events taken by one poll.
@@ -67,7 +68,7 @@ pub(super) fn run(room: &Room, own: usize) -> io::Result<()> {
         events: Events::with_capacity(MAX_EVENTS),
         others: Events::with_capacity(MAX_EVENTS),
         nothing: Events::with_capacity(0),
-        load: Load::new(room.clock.us()),
+        load: Load::new(room.thresholds, room.clock.us()),
         stopped: false,
     };
     let result = worker.run();
@@ -84,8 +85,9 @@ impl Worker<'_> {
             let wait = self.rest()?;
             let seat = &self.room.seats[self.own];
             uninterrupted(seat.poll().poll(&mut self.events, wait))?;
-            self.load.wakes(self.room.clock.us());
-            self.serve()?;
+            let us = self.room.clock.us();
+            self.load.wakes(us);
+            self.serve(self.room.clock.at(us))?;
         }
         Ok(())
     }
@@ -104,38 +106,42 @@ impl Worker<'_> {
     /// How long to wait; before that, what the load asks for.
     fn rest(&mut self) -> io::Result<Option<Duration>> {
         let now = self.room.clock.us();
-        if self.room.seats.len() > 1
-            && let Some(share) = self.load.rests(now)
-        {
-            let seat = &self.room.seats[self.own];
-            seat.busy.store(share.cpu, Ordering::Relaxed);
-            seat.busy_until.store(now, Ordering::Relaxed);
-            match self.load.judge(share, self.room, now) {
-                Some(Change::Join) if self.own == 0 => self.join()?,
-                Some(Change::Part) if self.own == 0 => self.part()?,
-                _ => {}
+        let shared = self.room.seats.len() > 1;
+        if shared && let Some(share) = self.load.rests(now) {
+            self.room.seats[self.own].publish(share.cpu, now);
+            if self.own == 0 {
+                let others = self.room.cpu_of_others(now);
+                match self.load.judge(share, others, self.room.is_together()) {
+                    Some(Change::Join) => self.join()?,
+                    Some(Change::Part) => self.part()?,
+                    None => {}
+                }
             }
         }
         let mut until = u64::MAX;
         for desk in &self.desks {
             match desk.until {
-                None => return Ok(Some(Duration::ZERO)),
-                Some(at) => until = until.min(at),
+                Some(at) if !desk.told => until = until.min(at),
+                _ => return Ok(Some(Duration::ZERO)),
             }
         }
-        let left = until.saturating_sub(now / 1000);
-        Ok((until != u64::MAX).then(|| Duration::from_millis(left)))
+        let left = Duration::from_millis(until.saturating_sub(now / 1000));
+        if shared && self.own == 0 && !self.room.is_together() {
+            // The others may have calmed down.
+            let period = Duration::from_micros(self.room.thresholds.period_us);
+            return Ok(Some(left.min(period)));
+        }
+        Ok((until != u64::MAX).then_some(left))
     }
 
     /// The turns of all shards of this thread that have something to do, and the calls that follow.
-    fn serve(&mut self) -> io::Result<()> {
+    fn serve(&mut self, now: Now) -> io::Result<()> {
         for event in &self.events {
             let shard = shard_of(event.token()).unwrap_or(self.own);
-            if let Some(desk) = self.desks.iter_mut().find(|desk| desk.shard == shard) {
-                desk.told = true;
+            if let Some(at) = self.desk_of(shard) {
+                self.desks[at].told = true;
             }
         }
-        let now = self.room.clock.now();
         for at in 0..self.desks.len() {
             let desk = &mut self.desks[at];
             let shard = desk.shard;
@@ -166,6 +172,7 @@ impl Worker<'_> {
         let seat = &self.room.seats[self.desks[at].shard];
         let Some(mut poll) = seat.try_poll() else {
             // Its own thread has not parked yet, and has them.
+            self.work_unasked(at, now);
             return Ok(());
         };
         let mut events = std::mem::replace(&mut self.others, Events::with_capacity(0));
@@ -178,6 +185,7 @@ impl Worker<'_> {
         looked
     }
 
+    /// A turn without events.
     fn work_unasked(&mut self, at: usize, now: Now) {
         let nothing = std::mem::replace(&mut self.nothing, Events::with_capacity(0));
         self.work(at, &nothing, now);
@@ -196,7 +204,6 @@ impl Worker<'_> {
         driver.turn(events, now, self.room.is_together());
         driver.take_calls(&mut self.calls);
         desk.until = driver.rest();
-        driver.sleeps_until = desk.until.unwrap_or(0);
         if driver.has_stopped() {
             desk.until = Some(u64::MAX);
             drop(place);
@@ -210,25 +217,20 @@ impl Worker<'_> {
 
     /// Makes the turn of a shard that has mail, if it sleeps: who is awake looks before it sleeps.
     fn call(&mut self, shard: usize, now: Now) {
-        let seat = &self.room.seats[shard];
-        if !seat.inbox.claim() {
-            return;
+        let inbox = &self.room.seats[shard].inbox;
+        match self.desk_of(shard) {
+            Some(at) if inbox.claim() => self.work_unasked(at, now),
+            Some(_) => {}
+            None => inbox.wake(),
         }
-        if let Some(at) = self.desks.iter().position(|desk| desk.shard == shard) {
-            return self.work_unasked(at, now);
+    }
+
+    fn desk_of(&self, shard: usize) -> Option<usize> {
+        if shard == self.own {
+            return Some(0);
         }
-        let Some(mut place) = seat.try_sit() else {
-            // Somebody is there, who may have looked already.
-            return seat.inbox.rouse();
-        };
-        if let Some(driver) = place.as_mut() {
-            driver.turn(&self.nothing, now, false);
-            driver.take_calls(&mut self.calls);
-            let until = driver.rest();
-            if driver.has_stopped() || until.is_none_or(|until| until < driver.sleeps_until) {
-                seat.inbox.rouse();
-            }
-        }
+        // The first thread has one desk or those of all shards, in order.
+        (self.own == 0 && shard < self.desks.len()).then_some(shard)
     }
 
     /// Works for all shards from here on.
@@ -243,6 +245,7 @@ impl Worker<'_> {
             self.desks.push(Desk::new(shard));
         }
         drop(poll);
+        tracing::trace!("one thread works for all shards");
         self.room.set_together(true);
         // Their threads come out of their polls, and park.
         others().for_each(|(_, seat)| seat.inbox.rouse());
@@ -254,6 +257,7 @@ impl Worker<'_> {
         if self.own != 0 || !self.room.is_together() {
             return Ok(());
         }
+        tracing::trace!("each thread works for its shard");
         self.desks.truncate(1);
         self.room.set_together(false);
         let others = || self.room.seats.iter().skip(1);
