@@ -101,7 +101,7 @@ impl Shard {
         if !self.cache.get(at).is_some_and(|r| r.allowed) {
             return Published::NotAuthorized;
         }
-        let layouts = std::mem::take(&mut self.layouts);
+        let layouts = self.take_layouts();
         let mut content = Content::borrowed(source, layouts);
         if source.retain {
             content.id = self.next_message_id();
@@ -220,14 +220,15 @@ impl Shard {
             retain: false,
             subscription_ids: Box::default(),
         });
-        let dests: Box<[Dest]> = sessions.chain(groups).collect();
+        let mut dests = Vec::with_capacity(route.durable.len() + route.groups.len());
+        dests.extend(sessions.chain(groups));
         if dests.is_empty() && qos2_id.is_none() && !retained {
             return false;
         }
         let record = Enqueue {
             id: content.id,
             message: content.owned(),
-            dests,
+            dests: dests.into_boxed_slice(),
             retained,
             qos2_id,
         };

@@ -4,26 +4,29 @@
 
 /// Buffers above this are given back to the allocator rather than to the pool.
 const KEEP_BYTES: usize = 64 << 10;
-/// Buffers kept for the next turns of one shard.
-const KEEP_BUFFERS: usize = 64;
+/// Bytes of all buffers that are kept for the next turns of one shard.
+const KEEP_IN_ALL: usize = 4 << 20;
 
 /// Empty buffers of one shard, ready for use.
 #[derive(Default)]
 pub(crate) struct BufferPool {
     free: Vec<Vec<u8>>,
+    /// Capacity of all of `free`.
+    bytes: usize,
 }
 
 impl BufferPool {
     pub(crate) fn take(&mut self) -> Vec<u8> {
-        self.free.pop().unwrap_or_default()
+        let buffer = self.free.pop().unwrap_or_default();
+        self.bytes -= buffer.capacity();
+        buffer
     }
 
     pub(crate) fn give(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() > 0
-            && buffer.capacity() <= KEEP_BYTES
-            && self.free.len() < KEEP_BUFFERS
-        {
+        let size = buffer.capacity();
+        if size > 0 && size <= KEEP_BYTES && self.bytes + size <= KEEP_IN_ALL {
             buffer.clear();
+            self.bytes += size;
             self.free.push(buffer);
         }
     }

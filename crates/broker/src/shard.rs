@@ -8,12 +8,12 @@ use crate::conn::{ConnId, Handoff, State};
 use crate::conns::Conns;
 use crate::credit::Credit;
 use crate::mail::{Letter, Mail};
-use crate::mqtt::{Layouts, Sessions, Waiter};
+use crate::mqtt::{Layouts, Rings, Sessions, Waiter};
 use crate::outbox::BufferPool;
 use crate::paging::Reads;
 use crate::queue::{Group, GroupItem};
 use crate::route::Route;
-use crate::routing::{LocalTable, RouteCache};
+use crate::routing::{LocalTable, Matched, RouteCache};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::stats::{Gauges, Stats};
@@ -41,6 +41,8 @@ pub struct Shard {
     /// Subscriptions of volatile sessions of this shard.
     pub(crate) local: LocalTable,
     pub(crate) cache: RouteCache<Route>,
+    /// Buffers of a match in the shared table.
+    pub(crate) matched: Matched,
     pub(crate) classes: Classes,
     /// Groups whose home this shard is.
     pub(crate) groups: Map<QueueId, Group>,
@@ -71,7 +73,9 @@ pub struct Shard {
     message_counter: u64,
     random: u64,
     pub(crate) pool: BufferPool,
-    pub(crate) layouts: Layouts,
+    pub(crate) rings: Rings,
+    /// One for each message that is being passed on: a group's is within a publish.
+    pub(crate) layouts: Vec<Layouts>,
     pub(crate) props_scratch: PropertiesBuf,
     pub(crate) forward_scratch: Vec<u8>,
     mails: Vec<Vec<Mail>>,
@@ -91,6 +95,7 @@ impl Shard {
             sessions: Sessions::new(seed),
             local: LocalTable::new(seed),
             cache: RouteCache::new(seed, limits.max_cached_routes, weight),
+            matched: Matched::default(),
             classes: Classes::new(seed),
             groups: message::hash::map(seed),
             timers: Timers::default(),
@@ -112,7 +117,8 @@ impl Shard {
             message_counter: 0,
             random: seed,
             pool: BufferPool::default(),
-            layouts: Layouts::default(),
+            rings: Rings::default(),
+            layouts: Vec::new(),
             props_scratch: PropertiesBuf::new(),
             forward_scratch: Vec::new(),
             mails: (0..shards).map(|_| Vec::new()).collect(),

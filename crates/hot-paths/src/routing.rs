@@ -7,7 +7,7 @@ use mqtt_codec::{Disconnect, Packet, Properties, QoS, ReasonCode, Version};
 
 const BATCH: u32 = 50;
 /// What a client of the default limits may have, and ask for at once.
-const OF_A_SESSION: u32 = 1000;
+const OF_A_SESSION: usize = 1000;
 const AT_ONCE: usize = 100;
 const DEVICES: u32 = 100;
 
@@ -47,15 +47,14 @@ fn topic(n: u32) -> String {
 fn uncached(subscriptions: u32) -> Batch {
     let mut node = Node::new(1);
     let publisher = node.connect(0, Version::V311, false);
-    let mut subscriber = publisher;
     let all: Vec<u32> = (0..subscriptions).collect();
-    for (at, part) in all.chunks(AT_ONCE).enumerate() {
-        if at as u32 * AT_ONCE as u32 % OF_A_SESSION == 0 {
-            subscriber = node.connect(0, Version::V311, false);
+    for session in all.chunks(OF_A_SESSION) {
+        let subscriber = node.connect(0, Version::V311, false);
+        for part in session.chunks(AT_ONCE) {
+            let filters: Vec<String> = part.iter().map(|n| filter(*n)).collect();
+            let filters: Vec<&str> = filters.iter().map(String::as_str).collect();
+            node.subscribe(subscriber, QoS::AtMostOnce, &filters);
         }
-        let filters: Vec<String> = part.iter().map(|n| filter(*n)).collect();
-        let filters: Vec<&str> = filters.iter().map(String::as_str).collect();
-        node.subscribe(subscriber, QoS::AtMostOnce, &filters);
     }
     let mut next = 0;
     Box::new(move |meter| {

@@ -148,7 +148,7 @@ impl Shard {
             return;
         };
         let (queue, durable) = (session.queue, session.durable);
-        let Some(entry) = session.inflight.complete(packet_id) else {
+        let Some(entry) = session.inflight.complete(&mut self.rings, packet_id) else {
             return;
         };
         self.gauges.in_flight -= 1;

@@ -33,7 +33,7 @@ impl Shard {
         };
         let (slot, version) = (online.session, online.version);
         self.count_received(id, version, publish);
-        if let Err(Offence { reason, why }) = self.check_publish(id, publish) {
+        if let Err(Offence { reason, why }) = self.check_publish(version, publish) {
             return self.offend(id, reason, why, now);
         }
         // A repeat may set an alias as any other PUBLISH may [MQTT-3.3.2-12].
@@ -70,7 +70,7 @@ impl Shard {
     }
 
     /// What no client may send, whatever it says about. An `Err` closes the connection.
-    fn check_publish(&self, id: ConnId, publish: &Publish<'_>) -> Result<(), Offence> {
+    fn check_publish(&self, version: Version, publish: &Publish<'_>) -> Result<(), Offence> {
         let mqtt = &self.settings.mqtt;
         if qos::neutral(publish.qos) > mqtt.maximum_qos {
             return Err(offence(
@@ -84,12 +84,7 @@ impl Shard {
                 "retained messages are switched off",
             ));
         }
-        if self
-            .conns
-            .get(id)
-            .and_then(|c| c.online())
-            .is_none_or(|o| o.version != Version::V5)
-        {
+        if version != Version::V5 {
             return Ok(());
         }
         if publish.props.subscription_identifier().is_some() {

@@ -56,6 +56,11 @@ impl Session {
     pub(crate) fn live(&self) -> Option<ConnId> {
         self.conn.filter(|_| self.ready)
     }
+
+    /// Something is to be sent as soon as it may be.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.inflight.unsent() > 0 || !self.backlog.is_empty()
+    }
 }
 
 /// The sessions of one shard, by slot, by client and by queue.

@@ -4,7 +4,7 @@
 //! is also counted in the shared [`super::RoutingTable`], pattern by pattern.
 
 use super::list::List;
-use super::subscriber::{Destination, Subscription, fold};
+use super::subscriber::{Destination, SPARE, Subscription, fold};
 use super::trie::{Empty, Scratch, Trie};
 use message::QueueId;
 
@@ -76,6 +76,3 @@ impl LocalTable {
         found.shrink_to(SPARE);
     }
 }
-
-/// Subscriptions for which the buffer of a match is kept.
-const SPARE: usize = 4096;

@@ -6,6 +6,9 @@
 use message::{QoS, QueueId};
 use std::slice;
 
+/// Subscriptions for which the buffer of a match is kept.
+pub(super) const SPARE: usize = 4096;
+
 /// What one subscriber asked for with one pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Subscription {

@@ -13,7 +13,7 @@ use super::arena::Arena;
 use hashbrown::HashTable;
 use message::hash::hash_of;
 use message::pattern::{self, Level};
-use message::topic::is_reserved;
+use message::topic::{self, is_reserved};
 use message::{Set, hash};
 
 /// What a pattern carries. A node whose value is empty is kept only for its children.
@@ -164,7 +164,7 @@ impl<T: Default + Empty> Trie<T> {
         if wild {
             self.open_many(root, &mut scratch.many, &mut scratch.reached);
         }
-        for word in topic.split('/') {
+        for word in topic::words(topic) {
             let hash = hash_of(self.seed, word);
             scratch.next.clear();
             // Exact and One nodes take this word and are done; Many nodes stay active.

@@ -286,8 +286,9 @@ impl Engine {
         };
         let body = &batch.bytes[start + FRAME_HEAD..];
         let wrong = |e| damage(place.segment, u64::from(place.at), &e);
-        head.items.push(place.at, place.len, body).map_err(wrong)?;
-        self.state.apply(Fact::decode(body).map_err(wrong)?, place);
+        let fact = Fact::decode(body).map_err(wrong)?;
+        head.items.push(place.at, place.len, body, &fact);
+        self.state.apply(fact, place);
         batch.count += 1;
         Ok(None)
     }

@@ -115,7 +115,8 @@ impl State {
 
     fn message(&mut self, head: &Head<'_>, value: Option<ValueFact<'_>>, place: Place) {
         let id = head.id;
-        let slots: Vec<Slot> = head.slots().collect();
+        let mut slots = Vec::with_capacity(head.count());
+        slots.extend(head.slots());
         self.forget(id, value);
         for slot in &slots {
             self.raise(id, slot.queue.max(slot.group.unwrap_or_default()), 0);

@@ -272,9 +272,9 @@ fn fold_batches(
     let file = FileName::Segment(segment);
     scan.frames(bytes, &mut |at, len, body| {
         let wrong = |e: FormatError| damaged(file, u64::from(at), &e);
-        items.push(at, len, body).map_err(wrong)?;
-        let place = Place { segment, at, len };
-        found.state.apply(Fact::decode(body).map_err(wrong)?, place);
+        let fact = Fact::decode(body).map_err(wrong)?;
+        items.push(at, len, body, &fact);
+        found.state.apply(fact, Place { segment, at, len });
         Ok(())
     })
 }
