@@ -3,7 +3,7 @@
 use super::{Recovered, Recovery, Seen};
 use crate::auth::{AuthOutcome, AuthReply, Peer, Policy, Transport};
 use crate::{Limits, MqttSettings, Now, Settings, Shard, Shared, Turn};
-use message::record::{Dest, Record, Row, RowKey};
+use message::record::{Dest, Durable, Record, Row, RowKey};
 use message::{Message, MessageId, QoS, QueueId};
 use mqtt_codec::{Connect, Packet, PropertiesBuf, Property, Version};
 use std::sync::Arc;
@@ -237,7 +237,7 @@ fn queues_begin_without_their_bodies_and_ask_for_them_when_somebody_comes() {
 
     let said = connect_first(&mut shards[0], "c1");
     let durable = said.ops.last().unwrap().seq;
-    shards[0].on_durable(durable, NOW);
+    shards[0].on_durable(&Durable::all(0, durable), NOW);
     let mut turn = Turn::default();
     shards[0].end_turn(NOW, &mut turn);
     let asked: Vec<_> = turn.reads.iter().map(|read| read.id.0).collect();
