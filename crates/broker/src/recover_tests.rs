@@ -82,6 +82,41 @@ fn settle(id: u64, ordinal: u32) -> Record {
     }
 }
 
+/// The end of the first one had not been written when the node stopped.
+#[test]
+fn of_two_sessions_of_a_client_the_newer_one_lives() {
+    let mut shards = shards(1);
+    let mut recovery = Recovery::new(&mut shards, NOW);
+    for queue in [1, 2] {
+        let Row::Session {
+            disconnected_at_ms,
+            user,
+            expires_after_s,
+            ..
+        } = session(queue)
+        else {
+            panic!("another row");
+        };
+        recovery.row(&Row::Session {
+            queue: QueueId(queue),
+            client_id: "c".into(),
+            user,
+            expires_after_s,
+            disconnected_at_ms,
+        });
+    }
+    recovery.message(message(5, None), false, None);
+    recovery.destination(0, &dest(1, QoS::AtLeastOnce), None);
+    recovery.destination(1, &dest(2, QoS::AtLeastOnce), None);
+    recovery.finish();
+    let ended = [settle(5, 0), Record::Delete(RowKey::Session(QueueId(1)))];
+    assert_eq!(records(&mut shards), ended);
+    let back = connect_first(&mut shards[0], "c");
+    let row = back.ops.iter().map(|op| &op.record);
+    let resumed = |record: &Record| matches!(record, Record::Put(Row::Session { queue, .. }) if *queue == QueueId(2));
+    assert!(row.into_iter().any(resumed), "{:?}", back.ops);
+}
+
 #[test]
 fn what_belongs_to_nobody_is_let_go() {
     let mut shards = shards(3);
