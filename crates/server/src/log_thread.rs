@@ -78,7 +78,7 @@ pub(crate) fn run(
         log.sync(&mut marks)?;
         for mark in marks.drain(..) {
             if let Some(shard) = shards.get(usize::from(mark.shard)) {
-                shard.push(Letter::Durable(mark.upto));
+                shard.push(Letter::Durable(mark));
             }
         }
     }
@@ -117,7 +117,7 @@ mod tests {
         for (shard, upto) in shards.iter().zip([2, 1]) {
             let mut letters = Vec::new();
             shard.take(&mut letters);
-            assert!(matches!(letters[..], [Letter::Durable(n)] if n == upto));
+            assert!(matches!(&letters[..], [Letter::Durable(mark)] if mark.upto == upto));
         }
         assert!(run(&mut log, 9, &inbox, &shards).is_ok(), "nothing waits");
         inbox.push(vec![op(0, 3)]);

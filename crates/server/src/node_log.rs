@@ -253,7 +253,7 @@ fn on_event(event: store::Event, shards: &[Arc<Inbox>], events: &SyncSender<Even
     match event {
         store::Event::Durable(mark) => {
             if let Some(shard) = shards.get(usize::from(mark.shard)) {
-                shard.push(Letter::Durable(mark.upto));
+                shard.push(Letter::Durable(mark));
             }
         }
         store::Event::HoldBack => {

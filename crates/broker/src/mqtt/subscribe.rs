@@ -47,6 +47,7 @@ impl Shard {
         }
         let durable = self.sessions.get(slot).is_some_and(|s| s.durable);
         let mut codes = Vec::with_capacity(packet.len());
+        let emitted = self.tickets.latest();
         let mut stored = false;
         let mut refused = String::new();
         for (at, (filter, options)) in packet.filters().enumerate() {
@@ -79,29 +80,25 @@ impl Shard {
             props: props.as_props(),
             codes: &codes,
         });
-        self.reply_when_durable(id, version, &suback, stored);
+        self.reply_when_durable(id, version, &suback, stored.then_some(emitted));
         self.start_replays(slot);
     }
 
-    /// SUBACK or UNSUBACK: at once, or when the records before it are durable.
+    /// SUBACK or UNSUBACK: at once, or when what was recorded after `wait` is durable.
     pub(super) fn reply_when_durable(
         &mut self,
         id: ConnId,
         version: Version,
         packet: &Packet<'_>,
-        wait: bool,
+        wait: Option<u64>,
     ) {
-        if wait || self.must_wait(id) {
+        if wait.is_some() || self.must_wait(id) {
+            let since = wait.unwrap_or_else(|| self.tickets.latest());
             let mut bytes = Vec::new();
             let max = self.conns.get(id).map_or(u32::MAX, |c| c.max_packet());
             if encode_within(&mut bytes, packet, version, max) {
-                self.wait_for(
-                    id,
-                    Waiter::Bytes {
-                        conn: id,
-                        bytes: bytes.into_boxed_slice(),
-                    },
-                );
+                let bytes = bytes.into_boxed_slice();
+                self.wait_for(id, since, Waiter::Bytes { conn: id, bytes });
             }
         } else {
             self.send(id, version, packet);
