@@ -1,7 +1,7 @@
 //! A log that lives in memory: it survives nothing, and keeps every other promise of a log.
 //!
-//! The server runs on it where `durability` is `"memory"`; the simulator delays its syncs. Room of
-//! the dead is freed at once, so there is nothing to trim.
+//! The simulator runs on it, and delays its syncs. Room of the dead is freed at once, so there is nothing
+//! to trim.
 
 use crate::{Durable, Fold, Folded, Log, LogError};
 use message::record::StoreOp;
