@@ -255,6 +255,15 @@ fn on_event(event: store::Event, shards: &[Arc<Inbox>], events: &SyncSender<Even
         store::Event::Resume => {
             tracing::warn!("there is room on the disk again: what waited is stored");
         }
+        store::Event::DeadDamage(damage) => {
+            let path = path.display();
+            let (file, at, what) = (damage.file, damage.at, damage.what);
+            tracing::warn!(
+                %path, %file, at, what,
+                "the log was damaged where nothing lives any more: what lives in that segment is whole and \
+                 has been copied, nothing is lost; look at the disk"
+            );
+        }
         store::Event::Failed(error) => {
             let told = Event::Failed(failed(path, error).to_string());
             // Where nobody listens any more the node is ending anyway.

@@ -117,6 +117,11 @@ impl Retained {
         self.held.get(&self.key(topic)).map(|(_, id)| *id)
     }
 
+    /// The frames that hold ends.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = Place> {
+        self.ended.values().map(|(_, place)| *place)
+    }
+
     /// The frame that holds the end of a topic.
     pub(crate) fn end_at(&self, topic: &str) -> Option<Place> {
         self.ended.get(&self.key(topic)).map(|(_, place)| *place)

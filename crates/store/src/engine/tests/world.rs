@@ -206,7 +206,7 @@ impl World {
                 }
                 Event::HoldBack => self.held_back = true,
                 Event::Resume => self.held_back = false,
-                Event::BackupReady { .. } => {}
+                Event::BackupReady { .. } | Event::DeadDamage(_) => {}
                 Event::Failed(error) => self.failed = Some(error),
             }
         }
