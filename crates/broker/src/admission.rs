@@ -55,7 +55,7 @@ impl Shard {
     /// So much is on its way into the log that not even single messages may follow.
     fn log_is_choked(&self) -> bool {
         let limit = self.settings.limits.in_flight_bytes.saturating_mul(2);
-        self.tickets.undurable_bytes() >= limit
+        self.tickets.undurable_bytes() > limit
     }
 
     pub(crate) fn check_watermark(&mut self) {
