@@ -26,7 +26,7 @@ macro_rules! class_table {
         use $crate::v091::{
             DecodeError, EncodeError, Table,
             field::{Field, FieldReader, FieldWriter, ShortBytes},
-            method::{FieldInfo, MethodDefinition, MethodFields, MethodInfo, Sender},
+            method::{FieldInfo, Method, MethodDefinition, MethodFields, MethodInfo, Sender},
         };
 
         pub const CLASS_ID: u16 = $class_id;
@@ -102,6 +102,8 @@ macro_rules! class_table {
                 };
             }
 
+            class_table!(@into $class $method $(<$lt>)?);
+
             impl $(<$lt>)? MethodFields for $method $(<$lt>)? {
                 #[inline]
                 fn write(&self, fields: &mut FieldWriter<'_>) -> Result<(), EncodeError> {
@@ -117,6 +119,19 @@ macro_rules! class_table {
                 }
             }
         )+
+    };
+    (@into $class:ident $method:ident) => {
+        class_table!(@into $class $method, '_,);
+    };
+    (@into $class:ident $method:ident <$lt:lifetime>) => {
+        class_table!(@into $class $method <$lt>, $lt, <$lt>);
+    };
+    (@into $class:ident $method:ident $(<$own:lifetime>)?, $lt:lifetime, $(<$new:lifetime>)?) => {
+        impl $(<$new>)? From<$method $(<$own>)?> for Method<$lt> {
+            fn from(method: $method $(<$own>)?) -> Self {
+                Self::$class($class::$method(method))
+            }
+        }
     };
     (@content) => { false };
     (@content content) => { true };
