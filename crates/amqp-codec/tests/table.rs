@@ -218,6 +218,39 @@ fn offences_have_the_reply_codes_of_the_specification() {
     assert_eq!(ReplyCode::from_code(0), None);
 }
 
+/// A name for each variant, whatever it carries.
+fn variant(error: &DecodeError) -> String {
+    let text = format!("{error:?}");
+    text.split([' ', '(', '{']).next().unwrap().to_owned()
+}
+
+#[test]
+fn every_offence_is_in_the_table() {
+    let cases = METHODS.iter().chain(HEADERS);
+    let mut provoked: BTreeSet<String> = cases.map(|case| variant(&case.error)).collect();
+    let elsewhere = [
+        "TableTooDeep",
+        "WrongSender",
+        "ConnectionMethodOnChannel",
+        "MethodOnChannelZero",
+    ];
+    provoked.extend(elsewhere.map(str::to_owned));
+    let source = include_str!("../src/v091/error.rs");
+    let declared: BTreeSet<String> = source
+        .split("pub enum DecodeError {")
+        .nth(1)
+        .and_then(|rest| rest.split("\n}").next())
+        .expect("the enum stands in error.rs")
+        .lines()
+        .filter(|line| line.starts_with("    ") && !line.starts_with("     "))
+        .map(str::trim)
+        .filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase()))
+        .map(|line| line.split([' ', '(', '{', ',']).next().unwrap().to_owned())
+        .collect();
+    assert!(declared.len() > 10, "{declared:?}");
+    assert_eq!(provoked, declared);
+}
+
 #[test]
 fn methods_belong_to_their_sender_and_channel() {
     for method in Method::ALL.concat() {

@@ -70,7 +70,7 @@ impl<'a> PropertyValue<'a> for Table<'a> {
 }
 
 macro_rules! properties {
-    ($($(#[$doc:meta])* $flag:literal $id:ident $getter:ident $type:ty,)+) => {
+    ($($(#[$doc:meta])* $id:ident $getter:ident $type:ty,)+) => {
         /// Which property.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
         pub enum PropertyId {
@@ -80,21 +80,6 @@ macro_rules! properties {
         impl PropertyId {
             /// In the order of their values.
             pub const ALL: &'static [Self] = &[$(Self::$id),+];
-
-            pub(super) const fn flag(self) -> u16 {
-                match self {
-                    $(Self::$id => 1 << $flag,)+
-                }
-            }
-
-            /// The property of the highest of these flags.
-            #[inline]
-            pub(super) const fn first(flags: u16) -> Option<Self> {
-                $(if flags & (1 << $flag) != 0 {
-                    return Some(Self::$id);
-                })+
-                None
-            }
         }
 
         /// A property with its value.
@@ -151,31 +136,42 @@ macro_rules! properties {
     };
 }
 
+// In the order of their flags, from the highest bit down, which is that of their values.
 properties! {
-    15 ContentType content_type &'a [u8],
-    14 ContentEncoding content_encoding &'a [u8],
-    13 Headers headers Table<'a>,
+    ContentType content_type &'a [u8],
+    ContentEncoding content_encoding &'a [u8],
+    Headers headers Table<'a>,
     /// 2 is persistent, 1 is transient.
-    12 DeliveryMode delivery_mode u8,
-    11 Priority priority u8,
-    10 CorrelationId correlation_id &'a [u8],
-    9 ReplyTo reply_to &'a [u8],
+    DeliveryMode delivery_mode u8,
+    Priority priority u8,
+    CorrelationId correlation_id &'a [u8],
+    ReplyTo reply_to &'a [u8],
     /// Milliseconds in decimal digits.
-    8 Expiration expiration &'a [u8],
-    7 MessageId message_id &'a [u8],
+    Expiration expiration &'a [u8],
+    MessageId message_id &'a [u8],
     /// Seconds since 1970.
-    6 Timestamp timestamp u64,
+    Timestamp timestamp u64,
     /// The property called `type`.
-    5 Kind kind &'a [u8],
-    4 UserId user_id &'a [u8],
-    3 AppId app_id &'a [u8],
-    2 ClusterId cluster_id &'a [u8],
+    Kind kind &'a [u8],
+    UserId user_id &'a [u8],
+    AppId app_id &'a [u8],
+    ClusterId cluster_id &'a [u8],
 }
 
 impl PropertyId {
+    pub(super) const fn flag(self) -> u16 {
+        0x8000_u16.unbounded_shr(self as u32)
+    }
+
     /// The flags of those whose values come before its own.
     pub(super) const fn earlier(self) -> u16 {
-        // A flag is a single bit above the lowest two, so that its negative has all the higher ones set.
-        !self.flag() & self.flag().wrapping_neg()
+        !0xffff_u16.unbounded_shr(self as u32)
+    }
+
+    /// The property of the highest of these flags.
+    #[inline]
+    pub(super) fn first(flags: u16) -> Option<Self> {
+        let place = usize::try_from(flags.leading_zeros()).ok()?;
+        Self::ALL.get(place).copied()
     }
 }

@@ -24,45 +24,33 @@ impl TableBuf {
     /// Takes what had this name away and appends the new value.
     pub fn insert(&mut self, name: &str, value: Value<'_>) -> Result<(), EncodeError> {
         check_depth(value)?;
-        let start = self.raw.len();
-        append(&mut self.raw, |raw| {
-            put_short(raw, name.as_bytes())?;
-            value.write(raw)
-        })?;
-        self.remove_before(start, name);
+        let mut entry = Vec::new();
+        put_short(&mut entry, name.as_bytes())?;
+        value.write(&mut entry)?;
+        self.remove(name);
+        self.raw.append(&mut entry);
         Ok(())
     }
 
-    /// Takes every entry with this name away and tells whether there was one.
+    /// Takes every entry with this name away and tells whether there was one. One pass, however many there are.
     pub fn remove(&mut self, name: &str) -> bool {
-        self.remove_before(self.raw.len(), name)
-    }
-
-    /// Takes the entries with this name away whose bytes lie before `end`.
-    fn remove_before(&mut self, end: usize, name: &str) -> bool {
-        let mut found = false;
-        let mut end = end;
-        while let Some((from, to)) = self.place(name).filter(|&(_, to)| to <= end) {
-            self.raw.drain(from..to);
-            end = end.saturating_sub(to.saturating_sub(from));
-            found = true;
+        if self.as_table().get(name).is_none() {
+            return false;
         }
-        found
-    }
-
-    /// From where to where the first entry with this name lies.
-    fn place(&self, name: &str) -> Option<(usize, usize)> {
-        let len = self.raw.len();
+        let mut kept = Vec::with_capacity(self.raw.len());
         let mut entries = self.as_table().iter();
-        let mut from = 0;
-        while let Some((other, _)) = entries.next() {
-            let to = len.saturating_sub(entries.left());
-            if other == name {
-                return Some((from, to));
+        loop {
+            let entry = entries.rest();
+            let Some((other, _)) = entries.next() else {
+                break;
+            };
+            let len = entry.len().saturating_sub(entries.rest().len());
+            if other != name {
+                kept.extend_from_slice(entry.get(..len).unwrap_or_default());
             }
-            from = to;
         }
-        None
+        self.raw = kept;
+        true
     }
 }
 
@@ -93,7 +81,12 @@ impl ArrayBuf {
 
     pub fn push(&mut self, value: Value<'_>) -> Result<(), EncodeError> {
         check_depth(value)?;
-        append(&mut self.raw, |raw| value.write(raw))
+        let start = self.raw.len();
+        let written = value.write(&mut self.raw);
+        if written.is_err() {
+            self.raw.truncate(start);
+        }
+        written
     }
 }
 
@@ -108,16 +101,4 @@ impl From<Array<'_>> for ArrayBuf {
 /// Refuses what would lie too deep in an outermost table, so that what is written can be read.
 fn check_depth(value: Value<'_>) -> Result<(), EncodeError> {
     check_value(value, 1).map_err(|_| EncodeError::TableTooDeep)
-}
-
-fn append(
-    raw: &mut Vec<u8>,
-    write: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
-) -> Result<(), EncodeError> {
-    let start = raw.len();
-    let written = write(raw);
-    if written.is_err() {
-        raw.truncate(start);
-    }
-    written
 }

@@ -73,10 +73,10 @@ pub struct TableIter<'a> {
     reader: Reader<'a>,
 }
 
-impl TableIter<'_> {
-    /// How many bytes of the table have not been read yet.
-    const fn left(&self) -> usize {
-        self.reader.rest().len()
+impl<'a> TableIter<'a> {
+    /// The bytes that have not been read yet.
+    const fn rest(&self) -> &'a [u8] {
+        self.reader.rest()
     }
 }
 
