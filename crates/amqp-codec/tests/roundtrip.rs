@@ -5,9 +5,9 @@ mod cases;
 mod recipe;
 
 use amqp_codec::v091::{
-    Content, ContentHeader, EncodeError, FRAME_MIN_SIZE, FrameType, Method, MethodDefinition,
-    Properties, PropertiesBuf, Table, Value, basic, encode_content, encode_method, frame,
-    frame_len,
+    Content, ContentHeader, EncodeError, FRAME_MIN_SIZE, FrameType, MAX_SHORT_STRING, Method,
+    MethodDefinition, Properties, PropertiesBuf, Table, Value, basic, connection, encode_content,
+    encode_method, frame, frame_len, shortened,
 };
 use cases::framed;
 use proptest::collection::vec;
@@ -270,4 +270,21 @@ fn what_cannot_be_written_leaves_the_output_alone() {
     assert_eq!(refused, error);
     assert_eq!(encode_method(&mut out, 1, &publish, NO_LIMIT), error);
     assert_eq!(out, [1, 2]);
+}
+
+#[test]
+fn a_reply_text_is_shortened_between_characters() {
+    for text in ["", "NOT_FOUND", &"k".repeat(255)] {
+        assert_eq!(shortened(text), text);
+    }
+    let long = format!("{}é{}", "k".repeat(254), "k".repeat(300));
+    assert_eq!(shortened(&long), &long[..254]);
+    let close = connection::Close {
+        reply_code: 501,
+        reply_text: shortened(&long[1..]),
+        class_id: 0,
+        method_id: 0,
+    };
+    assert_eq!(close.reply_text.len(), MAX_SHORT_STRING);
+    assert!(encode_method(&mut Vec::new(), 0, &close, FRAME_MIN_SIZE).is_ok());
 }

@@ -238,3 +238,22 @@ fn a_dead_letter_gets_its_history() {
     assert_eq!(refused, Err(EncodeError::ShortStringTooLong { len: 256 }));
     assert_eq!(buf, before);
 }
+
+#[test]
+fn a_log_can_show_what_is_there() {
+    let table = cases::table("01'a''b'01 01'b''A'00000001'V'");
+    assert_eq!(format!("{table:?}"), r#"{"a": I8(1), "b": Array([Void])}"#);
+    let raw = cases::bytes("1000 02");
+    let properties = Properties::parse(&raw).unwrap();
+    assert_eq!(format!("{properties:?}"), "[DeliveryMode(2)]");
+}
+
+/// A peer can send as many entries of one name as a frame has room for.
+#[test]
+fn many_of_one_name_go_at_once() {
+    let raw = b"\x01aV".repeat(100_000);
+    let mut buf = TableBuf::from(Table::parse(&raw).unwrap());
+    buf.insert("b", Value::Void).unwrap();
+    assert!(buf.remove("a"));
+    assert_eq!(buf.as_table(), cases::table("01'b''V'"));
+}

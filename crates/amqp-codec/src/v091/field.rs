@@ -206,6 +206,15 @@ impl<'a> Field<'a> for ShortBytes {
     }
 }
 
+/// How many bytes a short string can have.
+pub const MAX_SHORT_STRING: usize = 255;
+
+/// As much of a text as a short string can have: for reply texts, which may name what is long itself.
+pub fn shortened(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_SHORT_STRING))
+        .unwrap_or_default()
+}
+
 /// A short string: one byte of length, then as many bytes.
 #[inline]
 pub(super) fn put_short(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), EncodeError> {

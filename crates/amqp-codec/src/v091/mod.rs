@@ -25,7 +25,7 @@ mod table;
 pub use content::{Content, ContentHeader};
 pub use encode::{encode_content, encode_method};
 pub use error::{DecodeError, EncodeError, FrameError};
-pub use field::FieldKind;
+pub use field::{FieldKind, MAX_SHORT_STRING, shortened};
 pub use frame::{FRAME_MIN_SIZE, FRAME_OVERHEAD, Frame, FrameType, HEARTBEAT, frame, frame_len};
 pub use greeting::{Greeting, PROTOCOL_HEADER, greeting};
 pub use method::{

@@ -9,6 +9,7 @@ pub use property::{Property, PropertyId};
 
 use super::reader::Reader;
 use super::{DecodeError, Table};
+use std::fmt;
 
 /// The flag that says that another word of flags follows. No property has its flag there.
 const CONTINUED: u16 = 1;
@@ -17,7 +18,7 @@ const CONTINUED: u16 = 1;
 const UNUSED: u16 = 2;
 
 /// The properties of one content: raw bytes that have been validated, flags first.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Properties<'a> {
     flags: u16,
     raw: &'a [u8],
@@ -97,6 +98,12 @@ impl<'a> Properties<'a> {
         let mut reader = Reader::new(self.raw);
         while reader.u16().is_ok_and(|flags| flags & CONTINUED != 0) {}
         reader
+    }
+}
+
+impl fmt::Debug for Properties<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 

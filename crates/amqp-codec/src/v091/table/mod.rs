@@ -9,12 +9,13 @@ pub use value::Value;
 
 use super::DecodeError;
 use super::reader::Reader;
+use std::fmt;
 
 /// How deep tables and arrays may lie in one another; the outermost table counts as one.
 pub const MAX_TABLE_DEPTH: usize = 16;
 
 /// Names with values, as raw bytes that have been validated. Names may occur twice: the first one counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Table<'a> {
     raw: &'a [u8],
 }
@@ -58,6 +59,12 @@ impl<'a> Table<'a> {
     }
 }
 
+impl fmt::Debug for Table<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
 impl<'a> IntoIterator for Table<'a> {
     type Item = (&'a str, Value<'a>);
     type IntoIter = TableIter<'a>;
@@ -91,7 +98,7 @@ impl<'a> Iterator for TableIter<'a> {
 }
 
 /// Values in a row, as raw bytes that have been validated.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Array<'a> {
     raw: &'a [u8],
 }
@@ -112,6 +119,12 @@ impl<'a> Array<'a> {
         ArrayIter {
             reader: Reader::new(self.raw),
         }
+    }
+}
+
+impl fmt::Debug for Array<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 
