@@ -42,7 +42,10 @@ const LAYERS: [Layer; 13] = [
         "broker",
         &["message", "mqtt-codec", "amqp-codec", "ws-codec", "rules"],
     ),
-    layer("sim", &["broker", "store", "message", "mqtt-codec"]),
+    layer(
+        "sim",
+        &["broker", "store", "message", "mqtt-codec", "amqp-codec"],
+    ),
     top(
         "server",
         &[
@@ -55,10 +58,17 @@ const LAYERS: [Layer; 13] = [
             "ws-codec",
         ],
     ),
-    top("bench", &["mqtt-codec"]),
+    top("bench", &["mqtt-codec", "amqp-codec"]),
     top(
         "waypost",
-        &["server", "bench", "mqtt-codec", "ws-codec", "message"],
+        &[
+            "server",
+            "bench",
+            "mqtt-codec",
+            "amqp-codec",
+            "ws-codec",
+            "message",
+        ],
     ),
     layer("xtask", &[]),
     layer(
