@@ -14,6 +14,7 @@ mod group;
 mod interest;
 mod list;
 mod local;
+mod node;
 mod subscriber;
 mod table;
 mod trie;
