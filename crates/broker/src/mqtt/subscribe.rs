@@ -7,7 +7,7 @@ use super::waiter::Waiter;
 use crate::auth::{Action, authorize};
 use crate::conn::ConnId;
 use crate::mail::Letter;
-use crate::routing::{self, Member};
+use crate::routing::{Member, Subscription, Terms};
 use crate::shard::Shard;
 use crate::time::Now;
 use message::record::{Record, Row};
@@ -220,15 +220,15 @@ impl Shard {
             return;
         };
         let (queue, durable, here) = (session.queue, session.durable, self.id);
-        let subscription = routing::Subscription {
-            queue,
-            place: if durable { u32::from(here) } else { slot },
-            qos: qos::neutral(options.qos),
+        let place = if durable { u32::from(here) } else { slot };
+        let terms = Terms {
             no_local: options.no_local,
             keep_retain: options.retain_as_published,
             id,
             mark: if durable { seq } else { 0 },
         };
+        let qos = qos::neutral(options.qos);
+        let subscription = Subscription::new(queue, place, qos, terms);
         if durable {
             self.shared
                 .write_table(|table| table.subscribe(filter, subscription));

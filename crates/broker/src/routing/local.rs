@@ -48,7 +48,7 @@ impl LocalTable {
             .get_mut(filter)
             .and_then(|list| list.get_mut(queue))
         {
-            subscription.mark = mark;
+            subscription.set_mark(mark);
         }
     }
 

@@ -35,7 +35,7 @@ impl Matched {
     }
 }
 
-/// What a pattern carries: 16 bytes for the two common cases, boxed for mixtures.
+/// What a pattern carries: no larger than a list for the two common cases, boxed for mixtures.
 #[derive(Debug, Default)]
 enum Wanted {
     #[default]
@@ -376,5 +376,16 @@ impl RoutingTable {
         shards.sort_unstable();
         shards.dedup();
         groups.sort_unstable_by_key(|g| g.queue);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_pattern_carries_is_small() {
+        assert_eq!(size_of::<Wanted>(), 24);
+        assert_eq!(size_of::<Option<Wanted>>(), 24, "the arena needs no tag");
     }
 }
