@@ -199,11 +199,16 @@ impl Destination {
     }
 }
 
+/// Subscriptions for which the buffer of a match is kept.
+pub(super) const SPARE: usize = 4096;
+
 /// Merges what a match found into one destination per queue, in order of queue, behind what is in
 /// `out` already. `found` is put in that order. Near-linear where `found` consists of sorted runs.
 pub(super) fn fold(found: &mut [Subscription], out: &mut Vec<Destination>) {
     found.sort_by_key(|s| s.queue);
     let mut spare = Vec::new();
+    // Not more: a route is kept, and most have one destination.
+    out.reserve_exact(found.len());
     for same in found.chunk_by(|a, b| a.queue == b.queue) {
         if let Some(first) = same.first() {
             out.push(Destination::of(first, same, &mut spare));

@@ -7,8 +7,9 @@
 
 use super::group::{Group, GroupDestination, Joined, Left, Member};
 use super::list::List;
-use super::subscriber::{Destination, Subscription, fold};
-use super::trie::{Empty, Scratch, Trie};
+use super::node::Empty;
+use super::subscriber::{Destination, SPARE, Subscription, fold};
+use super::trie::{Scratch, Trie};
 use message::hash::{self, hash_of};
 use message::{Map, QueueId, ShardId};
 use std::sync::Arc;
@@ -373,6 +374,7 @@ impl RoutingTable {
         self.trie.matching(topic, scratch, &mut collect);
         fold(found, durable);
         found.clear();
+        found.shrink_to(SPARE);
         shards.sort_unstable();
         shards.dedup();
         groups.sort_unstable_by_key(|g| g.queue);

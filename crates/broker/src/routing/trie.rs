@@ -2,9 +2,8 @@
 //!
 //! Owned by a table, which says what a pattern carries (`T`). Made small, as there may be millions of
 //! patterns: where they part, what is left of each lies in one node, a *tail*, and is compared as a
-//! whole. All nodes lie in one arena and all values in another, and hash tables for the whole trie
-//! lead from a node and a word to the child: several, so that the one that grows is small and nobody
-//! waits long for it. Matching is iterative, level by level over the set of active nodes, and costs at
+//! whole. All nodes lie in one arena, and hash tables for the whole trie lead from a node and a word to
+//! the child: several, so that the one that grows is small and nobody waits long for it. Matching is iterative, level by level over the set of active nodes, and costs at
 //! most levels times active nodes whatever the patterns look like; a tail takes the rest of a topic or
 //! nothing, so it is never active, and costs at most what its levels would as nodes of their own.
 //!
@@ -14,17 +13,12 @@
 //! another pattern goes through it, and never joined again. `Many` in a tail is its last level.
 
 use super::arena::Arena;
-use super::node::{Form, LongTexts, NONE, Node};
+use super::node::{Empty, Form, LongTexts, NONE, Node};
 use hashbrown::HashTable;
 use message::hash::hash_of;
 use message::pattern::{self, Level};
 use message::topic::is_reserved;
 use message::{Set, hash};
-
-/// What a pattern carries. A node whose value is empty is kept only for its children.
-pub(super) trait Empty {
-    fn is_empty(&self) -> bool;
-}
 
 const ROOT: u32 = 0;
 
@@ -33,9 +27,7 @@ const TABLES: usize = 256;
 
 pub(super) struct Trie<T> {
     seed: u64,
-    nodes: Arena<Node>,
-    /// What the patterns carry; [`NONE`] is nobody's.
-    values: Arena<T>,
+    nodes: Arena<Node<T>>,
     /// Children that begin with an exact word, hashed by parent and word; [`table_of`] says in which
     /// table.
     edges: Box<[HashTable<u32>]>,
@@ -85,14 +77,12 @@ struct Step<'a> {
 
 impl<T: Default + Empty> Trie<T> {
     pub(super) fn new(seed: u64) -> Self {
-        let (mut nodes, mut values, mut long) = (Arena::new(), Arena::new(), Arena::new());
+        let (mut nodes, mut long) = (Arena::new(), Arena::new());
         nodes.insert(Node::new(ROOT, Form::branch("", &mut long)));
-        values.insert(T::default());
         let edges = (0..TABLES).map(|_| HashTable::new()).collect();
         Trie {
             seed,
             nodes,
-            values,
             edges,
             long,
         }
@@ -101,34 +91,22 @@ impl<T: Default + Empty> Trie<T> {
     /// The value of `pattern`, which is made if need be. If it is left empty, call [`Trie::prune`].
     pub(super) fn entry(&mut self, pattern: &str) -> &mut T {
         let at = self.path(pattern);
-        if self.node(at).value == NONE {
-            self.node_mut(at).value = self.values.insert(T::default());
-        }
-        let value = self.node(at).value;
-        self.values.get_mut(value)
+        &mut self.node_mut(at).value
     }
 
     pub(super) fn get(&self, pattern: &str) -> Option<&T> {
-        let value = self.node(self.find(pattern)?).value;
-        (value != NONE).then(|| self.values.get(value))
+        self.find(pattern).map(|at| &self.node(at).value)
     }
 
     pub(super) fn get_mut(&mut self, pattern: &str) -> Option<&mut T> {
-        let value = self.node(self.find(pattern)?).value;
-        (value != NONE).then(|| self.values.get_mut(value))
+        self.find(pattern).map(|at| &mut self.node_mut(at).value)
     }
 
-    /// Frees the value of `pattern` if it is empty, and then the nodes, from the last level upwards,
-    /// that carry nothing.
+    /// Frees the nodes of `pattern`, from the last level upwards, that carry nothing.
     pub(super) fn prune(&mut self, pattern: &str) {
         let Some(mut at) = self.find(pattern) else {
             return;
         };
-        let value = self.node(at).value;
-        if value != NONE && self.values.get(value).is_empty() {
-            self.values.remove(value);
-            self.node_mut(at).value = NONE;
-        }
         while at != ROOT && self.node(at).is_spare() {
             at = self.remove(at);
         }
@@ -219,9 +197,9 @@ impl<T: Default + Empty> Trie<T> {
     }
 
     fn visit<'t>(&'t self, at: u32, visit: &mut dyn FnMut(&'t T)) {
-        let value = self.node(at).value;
-        if value != NONE {
-            visit(self.values.get(value));
+        let value = &self.node(at).value;
+        if !value.is_empty() {
+            visit(value);
         }
     }
 
@@ -242,11 +220,11 @@ impl<T: Default + Empty> Trie<T> {
         }
     }
 
-    fn node(&self, at: u32) -> &Node {
+    fn node(&self, at: u32) -> &Node<T> {
         self.nodes.get(at)
     }
 
-    fn node_mut(&mut self, at: u32) -> &mut Node {
+    fn node_mut(&mut self, at: u32) -> &mut Node<T> {
         self.nodes.get_mut(at)
     }
 
@@ -316,7 +294,7 @@ impl<T: Default + Empty> Trie<T> {
         let node = self.node_mut(at);
         node.form = form;
         if let Some(behind) = behind {
-            let value = std::mem::replace(&mut node.value, NONE);
+            let value = std::mem::take(&mut node.value);
             let end = self.grow(at, behind);
             self.node_mut(end).value = value;
         }
@@ -360,7 +338,6 @@ impl<T: Default + Empty> Trie<T> {
                     nodes,
                     edges,
                     long,
-                    ..
                 } = self;
                 let rehash = |at: &u32| node_hash(*seed, long, nodes.get(*at));
                 let hash = edge_hash(parent, hash_of(*seed, word.as_bytes()));
@@ -394,8 +371,9 @@ impl<T: Default + Empty> Trie<T> {
 
 /// The first level of a pattern or a topic, and what is behind it.
 fn first_level(text: &str) -> (&str, Option<&str>) {
-    match text.split_once('/') {
-        Some((word, behind)) => (word, Some(behind)),
+    // Levels are short: this is quicker than a search made for long texts.
+    match text.bytes().position(|byte| byte == b'/') {
+        Some(end) => (&text[..end], Some(&text[end + 1..])),
         None => (text, None),
     }
 }
@@ -411,7 +389,7 @@ fn utf8(text: &[u8]) -> &str {
 }
 
 /// Where `edges` holds a child that begins with an exact word.
-fn node_hash(seed: u64, long: &LongTexts, node: &Node) -> u64 {
+fn node_hash<T>(seed: u64, long: &LongTexts, node: &Node<T>) -> u64 {
     edge_hash(node.parent, hash_of(seed, node.word(long)))
 }
 
