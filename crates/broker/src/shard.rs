@@ -13,7 +13,7 @@ use crate::outbox::BufferPool;
 use crate::paging::Reads;
 use crate::queue::{Group, GroupItem};
 use crate::route::Route;
-use crate::routing::{LocalTable, RouteCache};
+use crate::routing::{LocalTable, Matched, RouteCache};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::stats::{Gauges, Stats};
@@ -40,6 +40,8 @@ pub struct Shard {
     pub(crate) sessions: Sessions,
     /// Subscriptions of volatile sessions of this shard.
     pub(crate) local: LocalTable,
+    /// The buffers of a look into the shared table.
+    pub(crate) matched: Matched,
     pub(crate) cache: RouteCache<Route>,
     pub(crate) classes: Classes,
     /// Groups whose home this shard is.
@@ -90,6 +92,7 @@ impl Shard {
             conns: Conns::default(),
             sessions: Sessions::new(seed),
             local: LocalTable::new(seed),
+            matched: Matched::default(),
             cache: RouteCache::new(seed, limits.max_cached_routes, weight),
             classes: Classes::new(seed),
             groups: message::hash::map(seed),

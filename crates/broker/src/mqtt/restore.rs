@@ -106,13 +106,13 @@ impl Shard {
         else {
             return;
         };
-        let seq = session.subscriptions.put(filter, options, *id);
+        let put = session.subscriptions.put(filter, options, *id);
         self.gauges.subscribed(group.is_some());
         match (SharedFilter::parse(filter), group) {
             (Ok(Some(shared)), Some(group)) => {
                 self.join_group(slot, shared, options, *id, *group);
             }
-            _ => self.enter_interest(slot, filter, options, *id, seq, true),
+            _ => self.enter_interest(slot, filter, options, *id, put),
         }
     }
 

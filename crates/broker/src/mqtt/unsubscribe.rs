@@ -63,7 +63,7 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(slot) else {
             return false;
         };
-        if session.subscriptions.remove(filter).is_none() {
+        if !session.subscriptions.remove(filter) {
             return false;
         }
         session.replays.retain(|r| *r.filter != *filter);
