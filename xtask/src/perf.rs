@@ -1,11 +1,12 @@
-//! `cargo xtask perf [FILTER]`: what a delivered message costs the broker, beside Debian's mosquitto.
+//! `cargo xtask perf [FILTER]`: what a delivered message costs the broker, beside Debian's mosquitto. `--guard` counts
+//! instructions instead: see [`crate::instructions`].
 //!
 //! Runs `waypost bench` on both, in turn and over several rounds, so that a noisy machine is noisy for both.
 //! Ratios count, not times.
 
-use crate::install;
 use crate::process::{Failure, Outcome, failed, shown};
 use crate::workspace::Workspace;
+use crate::{install, instructions};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -163,11 +164,21 @@ fn number(medians: &Value, key: &str) -> f64 {
 }
 
 pub(crate) fn command(args: &[String]) -> Outcome {
-    let filter = match args {
-        [] => "",
-        [filter] => filter.as_str(),
-        _ => return Err(Failure::Usage("usage: cargo xtask perf [FILTER]".into())),
-    };
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args.as_slice() {
+        ["--guard", "--record"] => instructions::record(&Workspace::find()?, ""),
+        ["--guard", "--record", filter] => instructions::record(&Workspace::find()?, filter),
+        ["--guard"] => instructions::compare(&Workspace::find()?, ""),
+        ["--guard", filter] => instructions::compare(&Workspace::find()?, filter),
+        [] => beside_mosquitto(""),
+        [filter] if !filter.starts_with("--") => beside_mosquitto(filter),
+        _ => Err(Failure::Usage(
+            "usage: cargo xtask perf [--guard [--record]] [FILTER]".into(),
+        )),
+    }
+}
+
+fn beside_mosquitto(filter: &str) -> Outcome {
     let ws = Workspace::find()?;
     install::debian(&[("mosquitto", "/usr/sbin/mosquitto")])?;
     crate::process::run(&mut ws.cargo(&["build", "--release", "-p", "waypost"]))?;
