@@ -2,16 +2,16 @@
 //!
 //! An outbox owns a buffer only while it holds bytes, so an idle connection owns none.
 
-/// Buffers above this are given back to the allocator rather than to the pool.
-const KEEP_BYTES: usize = 64 << 10;
-/// Bytes of all buffers that are kept for the next turns of one shard.
-const KEEP_IN_ALL: usize = 4 << 20;
+/// Buffers above this are given back to the allocator rather than to the pool: what one turn sends on of a
+/// full read fits, with the doubling of a buffer that grows.
+const KEEP_BYTES: usize = 512 << 10;
+/// Bytes of all buffers that one shard keeps for its next turns.
+const KEEP_IN_ALL: usize = 2 << 20;
 
 /// Empty buffers of one shard, ready for use.
 #[derive(Default)]
 pub(crate) struct BufferPool {
     free: Vec<Vec<u8>>,
-    /// Capacity of all of `free`.
     bytes: usize,
 }
 

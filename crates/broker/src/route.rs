@@ -140,8 +140,9 @@ impl Shard {
             route.remote = remotes(self.id, &matched.durable, &matched.shards);
             route.durable = std::mem::take(&mut matched.durable);
             let policy = &self.settings.policy;
-            let groups = matched.groups.drain(..);
+            let groups = std::mem::take(&mut matched.groups);
             route.groups = groups
+                .into_iter()
                 .filter_map(|group| group_route(group, policy, topic))
                 .collect();
             route.local = self.match_local(topic);

@@ -21,7 +21,7 @@ use crate::tickets::Tickets;
 use crate::time::Now;
 use crate::timers::{Timer, Timers};
 use crate::turn::Turn;
-use message::record::Record;
+use message::record::{Durable, Record};
 use message::{Map, MessageId, QueueId, ShardId};
 use mqtt_codec::PropertiesBuf;
 use std::collections::VecDeque;
@@ -40,6 +40,8 @@ pub struct Shard {
     pub(crate) sessions: Sessions,
     /// Subscriptions of volatile sessions of this shard.
     pub(crate) local: LocalTable,
+    /// The buffers of a look into the shared table.
+    pub(crate) matched: Matched,
     pub(crate) cache: RouteCache<Route>,
     /// Buffers of a match in the shared table.
     pub(crate) matched: Matched,
@@ -94,6 +96,7 @@ impl Shard {
             conns: Conns::default(),
             sessions: Sessions::new(seed),
             local: LocalTable::new(seed),
+            matched: Matched::default(),
             cache: RouteCache::new(seed, limits.max_cached_routes, weight),
             matched: Matched::default(),
             classes: Classes::new(seed),
@@ -221,9 +224,9 @@ impl Shard {
         }
     }
 
-    /// All of this shard's store operations up to `seq` are durable.
-    pub fn on_durable(&mut self, seq: u64, now: Now) {
-        self.tickets.settled(seq);
+    /// The log says how far this shard's store operations are durable.
+    pub fn on_durable(&mut self, mark: &Durable, now: Now) {
+        self.tickets.settled(mark);
         while let Some(waiter) = self.tickets.pop() {
             self.on_settled(waiter, now);
         }
@@ -329,10 +332,14 @@ impl Shard {
         self.resume_replay(slot);
     }
 
-    /// The number of the last store operation: what has happened so far is durable once
-    /// [`Shard::on_durable`] has been told this number.
+    /// The number of the last store operation.
     pub fn emitted(&self) -> u64 {
         self.tickets.latest()
+    }
+
+    /// True where [`Shard::on_durable`] was told of all operations above `since`, up to `upto`.
+    pub fn is_durable(&self, since: u64, upto: u64) -> bool {
+        self.tickets.is_durable(since, upto)
     }
 
     /// Counters so far.
@@ -406,11 +413,13 @@ impl Shard {
 
 /// What handlers share.
 impl Shard {
-    /// Emits a record.
-    pub(crate) fn store(&mut self, record: Record) {
+    /// Emits a record; its number.
+    pub(crate) fn store(&mut self, record: Record) -> u64 {
         self.stats.store_operations += 1;
         let op = self.tickets.stamp(record);
+        let seq = op.seq;
         self.out.ops.push(op);
+        seq
     }
 
     pub(crate) fn mail(&mut self, to: ShardId, letter: Letter) {
@@ -419,9 +428,9 @@ impl Shard {
         }
     }
 
-    /// Lets `waiter` of this connection wait for all that was emitted so far.
-    pub(crate) fn wait_for(&mut self, id: ConnId, waiter: Waiter) {
-        let ticket = self.tickets.wait(waiter);
+    /// Lets `waiter` of this connection wait for all that was emitted after `since`.
+    pub(crate) fn wait_for(&mut self, id: ConnId, since: u64, waiter: Waiter) {
+        let ticket = self.tickets.wait(since, waiter);
         if let Some(conn) = self.conns.get_mut(id) {
             conn.last_ticket = ticket;
         }
@@ -431,7 +440,7 @@ impl Shard {
     pub(crate) fn must_wait(&self, id: ConnId) -> bool {
         self.conns
             .get(id)
-            .is_some_and(|c| !self.tickets.is_durable(c.last_ticket))
+            .is_some_and(|c| self.tickets.is_waiting(id, c.last_ticket))
     }
 
     pub(crate) fn mark_dirty(&mut self, id: ConnId) {

@@ -7,6 +7,7 @@ use broker::auth::{AuthOutcome, AuthReply, Peer, Policy, Transport};
 use broker::mail::Mail;
 use broker::{ConnId, Limits, MqttSettings, Now, Settings, Shard, Shared, Turn};
 use message::ShardId;
+use message::record::Durable;
 use mqtt_codec::{QoS, Version};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -223,7 +224,7 @@ impl Node {
         let shard = &mut self.shards[at];
         meter.count(|| {
             if let Some(upto) = durable {
-                shard.on_durable(upto, NOW);
+                shard.on_durable(&Durable::all(at as ShardId, upto), NOW);
             }
             for mail in mails {
                 shard.on_mail(mail, NOW);

@@ -42,7 +42,10 @@ const LAYERS: [Layer; 14] = [
         "broker",
         &["message", "mqtt-codec", "amqp-codec", "ws-codec", "rules"],
     ),
-    layer("sim", &["broker", "store", "message", "mqtt-codec"]),
+    layer(
+        "sim",
+        &["broker", "store", "message", "mqtt-codec", "amqp-codec"],
+    ),
     layer(
         "hot-paths",
         &["broker", "store", "message", "mqtt-codec", "ws-codec"],
@@ -59,10 +62,17 @@ const LAYERS: [Layer; 14] = [
             "ws-codec",
         ],
     ),
-    top("bench", &["mqtt-codec"]),
+    top("bench", &["mqtt-codec", "amqp-codec"]),
     top(
         "waypost",
-        &["server", "bench", "mqtt-codec", "ws-codec", "message"],
+        &[
+            "server",
+            "bench",
+            "mqtt-codec",
+            "amqp-codec",
+            "ws-codec",
+            "message",
+        ],
     ),
     layer("xtask", &[]),
     layer(

@@ -175,6 +175,7 @@ impl Shard {
         };
         let (queue, durable) = (session.queue, session.durable);
         let (message, ordinal) = (item.id, item.ordinal);
+        let emitted = self.tickets.latest();
         if item.held.is_some() {
             self.assign(&item, queue);
         }
@@ -197,10 +198,11 @@ impl Shard {
                 released: false,
             }));
         }
-        self.tickets.wait(Waiter::SendPublish {
+        let waiter = Waiter::SendPublish {
             session: queue,
             packet_id,
-        });
+        };
+        self.tickets.wait(emitted, waiter);
     }
 
     /// A message of a group goes to this queue from here on: a member's, or back to the group's own.

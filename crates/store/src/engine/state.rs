@@ -8,6 +8,7 @@
 use super::index::{Index, Owed, Place};
 use super::occupancy::Occupancy;
 use super::retained::{Retained, Value};
+use super::salvage::Living;
 use crate::format::record::{Fact, Head, Marks, Slot, Value as ValueFact};
 use crate::{Live, Waiting};
 use message::record::{Row, RowKey};
@@ -104,6 +105,20 @@ impl State {
     /// True where this frame is the one that remembers the end of a retained topic.
     pub(crate) fn is_end_at(&self, topic: &str, place: Place) -> bool {
         self.retained.end_at(topic) == Some(place)
+    }
+
+    /// All that lives in a segment, in order of place.
+    pub(crate) fn living_in(&self, segment: u32) -> Vec<Living> {
+        let messages = self.index.ids().map(|(_, place)| (place, None));
+        let ends = self.retained.ends().map(|place| (place, None));
+        let rows = self.rows.iter();
+        let rows = rows.map(|(key, kept)| (kept.place, Some(key.clone())));
+        let all = messages.chain(ends).chain(rows);
+        let mut living: Vec<Living> = all.filter(|(p, _)| p.segment == segment).collect();
+        living.sort_by_key(|(place, _)| place.at);
+        // A message may be the end of a topic's value as well.
+        living.dedup_by_key(|(place, _)| place.at);
+        living
     }
 
     fn raise(&mut self, message: MessageId, queue: QueueId, version: u64) {
