@@ -3,8 +3,8 @@
 mod cases;
 
 use amqp_codec::v091::{
-    ContentHeader, DecodeError, Frame, FrameError, FrameType, Greeting, HEARTBEAT, Method,
-    PROTOCOL_HEADER, Peer, ReplyCode, Sender, encode_method, frame, frame_len, greeting,
+    ContentHeader, DecodeError, FieldKind, Frame, FrameError, FrameType, Greeting, HEARTBEAT,
+    Method, PROTOCOL_HEADER, Peer, ReplyCode, Sender, encode_method, frame, frame_len, greeting,
     method_ids,
 };
 use cases::invalid::{FRAME_MAX, FRAMES, HEADERS, METHODS};
@@ -64,6 +64,41 @@ fn definitions_are_sound() {
             .contains(&method.name.to_owned());
         assert_eq!(method.content, content, "{}", method.name);
     }
+}
+
+/// Cases set some bits of a method and not others; this tells every two of them apart.
+#[test]
+fn bits_stand_in_the_order_of_the_specification() {
+    let orders = [
+        ("access.request", "exclusive passive active write read"),
+        (
+            "exchange.declare",
+            "passive durable auto_delete internal no_wait",
+        ),
+        ("exchange.delete", "if_unused no_wait"),
+        (
+            "queue.declare",
+            "passive durable exclusive auto_delete no_wait",
+        ),
+        ("queue.delete", "if_unused if_empty no_wait"),
+        ("basic.consume", "no_local no_ack exclusive no_wait"),
+        ("basic.publish", "mandatory immediate"),
+        ("basic.nack", "multiple requeue"),
+    ];
+    let found: Vec<(&str, String)> = Method::ALL
+        .concat()
+        .iter()
+        .map(|method| {
+            let fields = method.fields.iter();
+            let bits: Vec<&str> = fields
+                .filter(|field| field.kind == FieldKind::Bit)
+                .map(|field| field.name)
+                .collect();
+            (method.name, bits.join(" "))
+        })
+        .filter(|(_, bits)| bits.contains(' '))
+        .collect();
+    assert_eq!(found, orders.map(|(name, bits)| (name, bits.to_owned())));
 }
 
 /// What a field's octets of bits say beside its bits, and what reserved fields hold, is nobody's business.

@@ -93,10 +93,10 @@ fn put_method(
     frame_max: u32,
 ) -> Result<(), EncodeError> {
     let [c0, c1] = channel.to_be_bytes();
-    out.extend_from_slice(&[FrameType::Method.as_u8(), c0, c1]);
-    let size_at = out.len();
-    out.extend_from_slice(&[0; 4]);
+    // The size is written when it is known.
+    out.extend_from_slice(&[FrameType::Method.as_u8(), c0, c1, 0, 0, 0, 0]);
     let payload_at = out.len();
+    let size_at = payload_at.saturating_sub(4);
     method.write(&mut FieldWriter::new(out))?;
     let size = out.len().saturating_sub(payload_at);
     check_size(size, frame_max)?;

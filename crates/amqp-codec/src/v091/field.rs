@@ -233,3 +233,50 @@ pub(super) fn put_long(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), EncodeErro
     out.extend_from_slice(bytes);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No method has bits on both sides of another field, so no method can show this.
+    #[test]
+    fn bits_share_an_octet_with_their_neighbours_alone() {
+        let mut out = Vec::new();
+        let mut writer = FieldWriter::new(&mut out);
+        for bit in [true, false, true] {
+            bit.write(&mut writer).unwrap();
+        }
+        7_u8.write(&mut writer).unwrap();
+        for _ in 0..9 {
+            true.write(&mut writer).unwrap();
+        }
+        "a".write(&mut writer).unwrap();
+        true.write(&mut writer).unwrap();
+        b"b".as_slice().write(&mut writer).unwrap();
+        true.write(&mut writer).unwrap();
+        Table::EMPTY.write(&mut writer).unwrap();
+        true.write(&mut writer).unwrap();
+        ShortBytes.write(&mut writer).unwrap();
+        true.write(&mut writer).unwrap();
+        let bytes = b"\x05\x07\xff\x01\x01a\x01\0\0\0\x01b\x01\0\0\0\0\x01\0\x01";
+        assert_eq!(out, bytes);
+
+        let mut reader = FieldReader::new(Reader::new(bytes));
+        for bit in [true, false, true] {
+            assert_eq!(Field::read(&mut reader), Ok(bit));
+        }
+        assert_eq!(Field::read(&mut reader), Ok(7_u8));
+        for _ in 0..9 {
+            assert_eq!(Field::read(&mut reader), Ok(true));
+        }
+        assert_eq!(Field::read(&mut reader), Ok("a"));
+        assert_eq!(Field::read(&mut reader), Ok(true));
+        assert_eq!(Field::read(&mut reader), Ok(b"b".as_slice()));
+        assert_eq!(Field::read(&mut reader), Ok(true));
+        assert_eq!(Field::read(&mut reader), Ok(Table::EMPTY));
+        assert_eq!(Field::read(&mut reader), Ok(true));
+        assert!(ShortBytes::read(&mut reader).is_ok());
+        assert_eq!(Field::read(&mut reader), Ok(true));
+        assert_eq!(reader.finish(), Ok(()));
+    }
+}
