@@ -43,8 +43,6 @@ pub struct Shard {
     /// The buffers of a look into the shared table.
     pub(crate) matched: Matched,
     pub(crate) cache: RouteCache<Route>,
-    /// Buffers of a match in the shared table.
-    pub(crate) matched: Matched,
     pub(crate) classes: Classes,
     /// Groups whose home this shard is.
     pub(crate) groups: Map<QueueId, Group>,
@@ -98,7 +96,6 @@ impl Shard {
             local: LocalTable::new(seed),
             matched: Matched::default(),
             cache: RouteCache::new(seed, limits.max_cached_routes, weight),
-            matched: Matched::default(),
             classes: Classes::new(seed),
             groups: message::hash::map(seed),
             timers: Timers::default(),
@@ -395,18 +392,6 @@ impl Shard {
             if !mails.is_empty() {
                 turn.mails.push((shard as ShardId, std::mem::take(mails)));
             }
-        }
-    }
-
-    fn settle_all_groups(&mut self, now: Now) {
-        while !self.changed_groups.is_empty()
-            || !self.returned_items.is_empty()
-            || !self.served_groups.is_empty()
-        {
-            for group in std::mem::take(&mut self.changed_groups) {
-                self.on_group_changed(group, now);
-            }
-            self.settle_groups(now);
         }
     }
 }
