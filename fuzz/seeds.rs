@@ -1,8 +1,11 @@
 //! Writes mqtt-codec's case table into the corpora of the mqtt targets, each packet behind the byte that stands for
-//! its version there, a file of each kind into that of `config`, headers into that of `proxy_protocol`.
+//! its version there, amqp-codec's frames into that of `amqp091`, a file of each kind into that of `config`, headers into that of `proxy_protocol`.
 
 #[path = "../crates/mqtt-codec/tests/cases/mod.rs"]
 mod cases;
+
+#[path = "../crates/amqp-codec/tests/cases/mod.rs"]
+mod frames;
 
 use std::fs;
 use std::path::Path;
@@ -34,6 +37,11 @@ fn main() -> std::io::Result<()> {
             input.extend_from_slice(&wire);
             fs::write(dir.join(format!("case-{index:03}")), input)?;
         }
+    }
+    let dir = corpus.join("amqp091");
+    fs::create_dir_all(&dir)?;
+    for (index, frame) in frames::seeds().into_iter().enumerate() {
+        fs::write(dir.join(format!("frame-{index:03}")), frame)?;
     }
     let dir = corpus.join("proxy_protocol");
     fs::create_dir_all(&dir)?;

@@ -13,6 +13,7 @@ mod autobahn;
 mod e2e;
 mod fuzz;
 mod install;
+mod instructions;
 mod live_broker;
 mod perf;
 mod process;
@@ -28,7 +29,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  test [STAGE...]           all stages, or those named: fmt clippy tidy deny unit e2e
+  test [STAGE...]           all stages, or those named: fmt clippy tidy deny unit perf e2e
   tidy [--self-test]        the rules of the tree; --self-test plants a violation of each
   e2e [FILTER]              end-to-end tests with real clients (FILTER as in pytest -k)
   suites DIR [--only NAME] [-- SERVE-ARGS]
@@ -41,6 +42,9 @@ usage: cargo xtask COMMAND
                             the release binary killed N (1000) times under load, nothing acknowledged lost
   torture --mutants         each planted bug, by name: caught or not
   perf [FILTER]             CPU per message beside mosquitto, with `waypost bench`
+  perf --guard [--record] [FILTER]
+                            instructions per message of the hot paths against the recorded ones;
+                            --record writes what is found into the record
 
 example: cargo xtask test fmt clippy tidy
 exit codes: 0 done, 1 failed, 64 wrong usage";

@@ -1,11 +1,12 @@
-//! `cargo xtask perf [FILTER]`: what a delivered message costs the broker, beside Debian's mosquitto.
+//! `cargo xtask perf [FILTER]`: what a delivered message costs the broker, beside Debian's mosquitto. `--guard` counts
+//! instructions instead: see [`crate::instructions`].
 //!
 //! Runs `waypost bench` on both, in turn and over several rounds, so that a noisy machine is noisy for both.
 //! Ratios count, not times.
 
-use crate::install;
 use crate::process::{Failure, Outcome, failed, shown};
 use crate::workspace::Workspace;
+use crate::{install, instructions};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,6 +16,8 @@ struct Workload {
     name: &'static str,
     arguments: &'static str,
     web_socket: bool,
+    /// What both brokers send to a subscriber before it must acknowledge.
+    inflight: u16,
     /// The ratio to mosquitto above which the run fails.
     at_most: f64,
 }
@@ -24,6 +27,7 @@ const fn tcp(name: &'static str, arguments: &'static str) -> Workload {
         name,
         arguments,
         web_socket: false,
+        inflight: 20,
         at_most: 1.0,
     }
 }
@@ -34,8 +38,14 @@ const ONE_BY_ONE: f64 = 1.5;
 
 const WORKLOADS: [Workload; 11] = [
     tcp("1 → 1, QoS 0", "throughput"),
-    tcp("1 → 1, QoS 1, window 100", "throughput --qos 1"),
-    tcp("1 → 1, QoS 2, window 20", "throughput --qos 2 --window 20"),
+    Workload {
+        inflight: 100,
+        ..tcp("1 → 1, QoS 1, window 100", "throughput --qos 1")
+    },
+    Workload {
+        inflight: 50,
+        ..tcp("1 → 1, QoS 2, window 50", "throughput --qos 2 --window 50")
+    },
     tcp("1 → 100, QoS 0", "throughput --topology fan-out"),
     tcp(
         "1 → 100, QoS 1, window 20",
@@ -68,12 +78,11 @@ const ROUNDS: &str = "3";
 const SECONDS: [&str; 4] = ["--seconds", "2", "--warmup", "0.5"];
 
 /// Bounds that a load meets, lifted as far as both keep order; see `docs/performance.md`.
-const WAYPOST_LIMITS: [&str; 5] = [
+const WAYPOST_LIMITS: [&str; 4] = [
     "limits.max_connections_per_ip=\"unlimited\"",
     "limits.max_queued_messages=\"unlimited\"",
     "limits.max_queued_bytes=\"unlimited\"",
     "limits.receive_maximum=\"unlimited\"",
-    "limits.max_inflight=20",
 ];
 
 fn waypost(binary: &Path, workload: &Workload) -> String {
@@ -84,8 +93,9 @@ fn waypost(binary: &Path, workload: &Workload) -> String {
     };
     let limits = WAYPOST_LIMITS.map(|limit| format!(" --set '{limit}'"));
     format!(
-        "exec {} serve --listen {listen} --data-dir {{dir}}/data{}",
+        "exec {} serve --listen {listen} --data-dir {{dir}}/data --set limits.max_inflight={}{}",
         binary.display(),
+        workload.inflight,
         limits.concat()
     )
 }
@@ -101,7 +111,9 @@ fn mosquitto(workload: &Workload) -> String {
     } else {
         &["listener {port} 127.0.0.1"]
     };
+    let inflight = format!("max_inflight_messages {}", workload.inflight);
     let others = [
+        inflight.as_str(),
         "allow_anonymous true",
         "max_queued_messages 0",
         "persistence false",
@@ -152,11 +164,21 @@ fn number(medians: &Value, key: &str) -> f64 {
 }
 
 pub(crate) fn command(args: &[String]) -> Outcome {
-    let filter = match args {
-        [] => "",
-        [filter] => filter.as_str(),
-        _ => return Err(Failure::Usage("usage: cargo xtask perf [FILTER]".into())),
-    };
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args.as_slice() {
+        ["--guard", "--record"] => instructions::record(&Workspace::find()?, ""),
+        ["--guard", "--record", filter] => instructions::record(&Workspace::find()?, filter),
+        ["--guard"] => instructions::compare(&Workspace::find()?, ""),
+        ["--guard", filter] => instructions::compare(&Workspace::find()?, filter),
+        [] => beside_mosquitto(""),
+        [filter] if !filter.starts_with("--") => beside_mosquitto(filter),
+        _ => Err(Failure::Usage(
+            "usage: cargo xtask perf [--guard [--record]] [FILTER]".into(),
+        )),
+    }
+}
+
+fn beside_mosquitto(filter: &str) -> Outcome {
     let ws = Workspace::find()?;
     install::debian(&[("mosquitto", "/usr/sbin/mosquitto")])?;
     crate::process::run(&mut ws.cargo(&["build", "--release", "-p", "waypost"]))?;

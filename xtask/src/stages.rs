@@ -4,7 +4,7 @@
 
 use crate::process::{self, Failure, Outcome, failed, succeeds};
 use crate::workspace::Workspace;
-use crate::{e2e, install, tidy};
+use crate::{e2e, install, instructions, tidy};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ struct Run {
     summary: Option<e2e::Summary>,
 }
 
-const STAGES: [Stage; 6] = [
+const STAGES: [Stage; 7] = [
     Stage {
         name: "fmt",
         run: fmt,
@@ -42,6 +42,10 @@ const STAGES: [Stage; 6] = [
     Stage {
         name: "unit",
         run: unit,
+    },
+    Stage {
+        name: "perf",
+        run: instruction_counts,
     },
     Stage {
         name: "e2e",
@@ -142,6 +146,15 @@ fn unit(Run { ws, .. }: &mut Run) -> Outcome {
     nextest.args(["--no-fail-fast", "--no-tests=pass", "--status-level=slow"]);
     let doc = ws.cargo(&["test", "--workspace", "--locked", "--doc"]);
     run_all(&mut [nextest, doc])
+}
+
+/// The part of `cargo xtask perf` that no noise reaches.
+fn instruction_counts(Run { ws, .. }: &mut Run) -> Outcome {
+    if let Err(why) = instructions::supported() {
+        println!("NOT CHECKED: instruction counts. {why}");
+        return Ok(());
+    }
+    instructions::compare(ws, "")
 }
 
 fn end_to_end(all: &mut Run) -> Outcome {

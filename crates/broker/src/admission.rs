@@ -4,7 +4,8 @@
 //! log (whose disk may be slow, or full), the node's queues are above the memory watermark, its own outbox is over its limit, or (MQTT 3, which has no receive maximum) too
 //! many of its publishes await the disk. The bytes stay where they are and the socket is not read.
 //! Where the load of others is the cause, one packet at a time is still let through now and then, so
-//! that acknowledgements which stand behind a PUBLISH always arrive.
+//! that acknowledgements which stand behind a PUBLISH arrive; but not where that would fill the memory
+//! with what a full disk does not take.
 
 use crate::conn::ConnId;
 use crate::shard::Shard;
@@ -35,7 +36,7 @@ impl Shard {
             if !self.overloaded() {
                 return true;
             }
-            if *grace > 0 {
+            if *grace > 0 && !self.log_is_choked() {
                 *grace -= 1;
                 return true;
             }
@@ -49,6 +50,12 @@ impl Shard {
     pub(crate) fn overloaded(&self) -> bool {
         let log = self.tickets.undurable_bytes() >= self.settings.limits.in_flight_bytes;
         self.credit.exhausted() || self.above_watermark || log
+    }
+
+    /// So much is on its way into the log that not even single messages may follow.
+    fn log_is_choked(&self) -> bool {
+        let limit = self.settings.limits.in_flight_bytes.saturating_mul(2);
+        self.tickets.undurable_bytes() > limit
     }
 
     pub(crate) fn check_watermark(&mut self) {
@@ -117,3 +124,7 @@ impl Shard {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "admission_tests.rs"]
+mod tests;

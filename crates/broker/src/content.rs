@@ -115,7 +115,7 @@ impl Shard {
     ) -> R {
         let mut props = std::mem::take(&mut self.props_scratch);
         crate::props::forward(message, &mut props);
-        let layouts = std::mem::take(&mut self.layouts);
+        let layouts = self.take_layouts();
         let mut content = Content::of(message, props.as_props().raw(), layouts);
         let passed = pass(self, &mut content);
         self.give_back_layouts(content);
@@ -123,8 +123,13 @@ impl Shard {
         passed
     }
 
+    pub(crate) fn take_layouts(&mut self) -> Layouts {
+        self.layouts.pop().unwrap_or_default()
+    }
+
     pub(crate) fn give_back_layouts(&mut self, content: Content<'_>) {
-        self.layouts = content.layouts;
-        self.layouts.reset();
+        let mut layouts = content.layouts;
+        layouts.reset();
+        self.layouts.push(layouts);
     }
 }

@@ -38,10 +38,10 @@ impl Publisher {
 /// What became of a publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Published {
-    /// Passed on; `recorded`: an acknowledgement has to wait for the record.
+    /// Passed on; `recorded`: the operation that an acknowledgement has to wait for.
     Done {
         receivers: bool,
-        recorded: bool,
+        recorded: Option<u64>,
     },
     NotAuthorized,
     RetainedFull,
@@ -101,7 +101,7 @@ impl Shard {
         if !self.cache.get(at).is_some_and(|r| r.allowed) {
             return Published::NotAuthorized;
         }
-        let layouts = std::mem::take(&mut self.layouts);
+        let layouts = self.take_layouts();
         let mut content = Content::borrowed(source, layouts);
         if source.retain {
             content.id = self.next_message_id();
@@ -182,18 +182,18 @@ impl Shard {
         }
     }
 
-    /// Emits the record of all that this publish leaves behind; true where there is one that an
-    /// acknowledgement must wait for.
+    /// Emits the record of all that this publish leaves behind; its number, where an acknowledgement must
+    /// wait for it.
     fn record(
         &mut self,
         route: &Route,
         content: &mut Content<'_>,
         qos2_id: Option<(QueueId, u16)>,
-    ) -> bool {
+    ) -> Option<u64> {
         let wanted = content.qos > QoS::AtMostOnce && route.wants_record();
         let retained = content.retained_version != 0 && !content.transient;
         if !wanted && qos2_id.is_none() && !retained {
-            return false;
+            return None;
         }
         if content.id == MessageId(0) {
             content.id = self.next_message_id();
@@ -220,19 +220,20 @@ impl Shard {
             retain: false,
             subscription_ids: Box::default(),
         });
-        let dests: Box<[Dest]> = sessions.chain(groups).collect();
+        let mut dests = Vec::with_capacity(route.durable.len() + route.groups.len());
+        dests.extend(sessions.chain(groups));
         if dests.is_empty() && qos2_id.is_none() && !retained {
-            return false;
+            return None;
         }
         let record = Enqueue {
             id: content.id,
             message: content.owned(),
-            dests,
+            dests: dests.into_boxed_slice(),
             retained,
             qos2_id,
         };
-        self.store(Record::Enqueue(Box::new(record)));
-        content.qos > QoS::AtMostOnce
+        let seq = self.store(Record::Enqueue(Box::new(record)));
+        (content.qos > QoS::AtMostOnce).then_some(seq)
     }
 
     /// Writes the retained value, or its end. False where there is no room for it.

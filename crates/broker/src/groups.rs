@@ -320,9 +320,22 @@ impl Shard {
         self.hand_out(group, now);
     }
 
+    /// At the end of a turn: whatever changed for a group of this shard.
+    pub(crate) fn settle_all_groups(&mut self, now: Now) {
+        while !self.changed_groups.is_empty()
+            || !self.returned_items.is_empty()
+            || !self.served_groups.is_empty()
+        {
+            for group in std::mem::take(&mut self.changed_groups) {
+                self.on_group_changed(group, now);
+            }
+            self.settle_groups(now);
+        }
+    }
+
     /// What sessions of this shard told groups of this shard, dealt with once nothing else is under
     /// way, so that handing out never re-enters itself.
-    pub(crate) fn settle_groups(&mut self, now: Now) {
+    fn settle_groups(&mut self, now: Now) {
         // Put back everything first: a member that has just gone must not be chosen in between.
         loop {
             let returned = std::mem::take(&mut self.returned_items);

@@ -22,6 +22,7 @@ mod props;
 mod queue;
 pub mod recover;
 mod retained;
+mod retained_kept;
 mod route;
 mod routing;
 pub mod settings;

@@ -2,7 +2,7 @@
 //!
 //! Whoever calls has checked that the operator may; the access rules of clients do not hold here. What
 //! a command changes takes the same path as where a client is the cause: same records, same order.
-//! What it has recorded is durable once [`Shard::on_durable`] has been told of [`Shard::emitted`].
+//! What it has recorded is durable once [`Shard::is_durable`] says so of what was emitted meanwhile.
 
 use crate::content::Source;
 use crate::fan_out::{Published, Publisher};

@@ -2,28 +2,31 @@
 //!
 //! An outbox owns a buffer only while it holds bytes, so an idle connection owns none.
 
-/// Buffers above this are given back to the allocator rather than to the pool.
-const KEEP_BYTES: usize = 64 << 10;
-/// Buffers kept for the next turns of one shard.
-const KEEP_BUFFERS: usize = 64;
+/// Buffers above this are given back to the allocator rather than to the pool: what one turn sends on of a
+/// full read fits, with the doubling of a buffer that grows.
+const KEEP_BYTES: usize = 512 << 10;
+/// Bytes of all buffers that one shard keeps for its next turns.
+const KEEP_IN_ALL: usize = 2 << 20;
 
 /// Empty buffers of one shard, ready for use.
 #[derive(Default)]
 pub(crate) struct BufferPool {
     free: Vec<Vec<u8>>,
+    bytes: usize,
 }
 
 impl BufferPool {
     pub(crate) fn take(&mut self) -> Vec<u8> {
-        self.free.pop().unwrap_or_default()
+        let buffer = self.free.pop().unwrap_or_default();
+        self.bytes -= buffer.capacity();
+        buffer
     }
 
     pub(crate) fn give(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() > 0
-            && buffer.capacity() <= KEEP_BYTES
-            && self.free.len() < KEEP_BUFFERS
-        {
+        let size = buffer.capacity();
+        if size > 0 && size <= KEEP_BYTES && self.bytes + size <= KEEP_IN_ALL {
             buffer.clear();
+            self.bytes += size;
             self.free.push(buffer);
         }
     }

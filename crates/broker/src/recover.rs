@@ -349,7 +349,7 @@ impl<'a> Recovery<'a> {
                 self.shards[group_home].store(Record::Assign { id, ordinal, to });
                 self.grouped(group_home, group, ordinal);
             }
-            _ => self.shards[home].store(Record::Settle { id, ordinal }),
+            _ => drop(self.shards[home].store(Record::Settle { id, ordinal })),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{Recovered, Recovery, Seen};
 use crate::auth::{AuthOutcome, AuthReply, Peer, Policy, Transport};
 use crate::{Limits, MqttSettings, Now, Settings, Shard, Shared, Turn};
-use message::record::{Dest, Record, Row, RowKey};
+use message::record::{Dest, Durable, Record, Row, RowKey};
 use message::{Message, MessageId, QoS, QueueId};
 use mqtt_codec::{Connect, Packet, PropertiesBuf, Property, Version};
 use std::sync::Arc;
@@ -80,6 +80,41 @@ fn settle(id: u64, ordinal: u32) -> Record {
         id: MessageId(id),
         ordinal,
     }
+}
+
+/// The end of the first one had not been written when the node stopped.
+#[test]
+fn of_two_sessions_of_a_client_the_newer_one_lives() {
+    let mut shards = shards(1);
+    let mut recovery = Recovery::new(&mut shards, NOW);
+    for queue in [1, 2] {
+        let Row::Session {
+            disconnected_at_ms,
+            user,
+            expires_after_s,
+            ..
+        } = session(queue)
+        else {
+            panic!("another row");
+        };
+        recovery.row(&Row::Session {
+            queue: QueueId(queue),
+            client_id: "c".into(),
+            user,
+            expires_after_s,
+            disconnected_at_ms,
+        });
+    }
+    recovery.message(message(5, None), false, None);
+    recovery.destination(0, &dest(1, QoS::AtLeastOnce), None);
+    recovery.destination(1, &dest(2, QoS::AtLeastOnce), None);
+    recovery.finish();
+    let ended = [settle(5, 0), Record::Delete(RowKey::Session(QueueId(1)))];
+    assert_eq!(records(&mut shards), ended);
+    let back = connect_first(&mut shards[0], "c");
+    let row = back.ops.iter().map(|op| &op.record);
+    let resumed = |record: &Record| matches!(record, Record::Put(Row::Session { queue, .. }) if *queue == QueueId(2));
+    assert!(row.into_iter().any(resumed), "{:?}", back.ops);
 }
 
 #[test]
@@ -237,7 +272,7 @@ fn queues_begin_without_their_bodies_and_ask_for_them_when_somebody_comes() {
 
     let said = connect_first(&mut shards[0], "c1");
     let durable = said.ops.last().unwrap().seq;
-    shards[0].on_durable(durable, NOW);
+    shards[0].on_durable(&Durable::all(0, durable), NOW);
     let mut turn = Turn::default();
     shards[0].end_turn(NOW, &mut turn);
     let asked: Vec<_> = turn.reads.iter().map(|read| read.id.0).collect();

@@ -6,13 +6,14 @@
 //!
 //! Invariant: versions of one topic only grow; the order is that of the topics' bytes.
 
+use crate::retained_kept::Kept;
 use crate::sys_topics::is_sys;
 use message::Message;
 use message::pattern::{self, Level};
 use message::topic::is_reserved;
 use std::borrow::Borrow;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_set};
 use std::ops::Bound;
 use std::sync::Arc;
 use thiserror::Error;
@@ -36,31 +37,25 @@ pub(crate) struct RetainedTree {
     messages: BTreeSet<ByTopic>,
     /// How many of them are the broker's own, which no bound is about: it knows how many it makes.
     own: usize,
-    /// Those that expire, by moment and version: just one entry for each.
-    expiring: BTreeMap<(u64, u64), Arc<Message>>,
+    /// Topics of those that expire, by moment and version: just one entry for each.
+    expiring: BTreeMap<(u64, u64), Box<str>>,
     bytes: u64,
     version: u64,
 }
 
 /// A message that is looked up by its topic, which is so stored once.
 #[derive(Debug)]
-struct ByTopic(Arc<Message>);
+struct ByTopic(Kept);
 
-impl ByTopic {
-    fn topic(&self) -> &str {
-        &self.0.topic
-    }
-}
-
-impl Borrow<str> for ByTopic {
-    fn borrow(&self) -> &str {
-        self.topic()
+impl Borrow<[u8]> for ByTopic {
+    fn borrow(&self) -> &[u8] {
+        self.0.topic()
     }
 }
 
 impl PartialEq for ByTopic {
     fn eq(&self, other: &Self) -> bool {
-        self.topic() == other.topic()
+        self.0.topic() == other.0.topic()
     }
 }
 
@@ -74,7 +69,7 @@ impl PartialOrd for ByTopic {
 
 impl Ord for ByTopic {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.topic().cmp(other.topic())
+        self.0.topic().cmp(other.0.topic())
     }
 }
 
@@ -117,12 +112,14 @@ impl RetainedTree {
         max_messages: usize,
         max_bytes: u64,
     ) -> Result<(), Full> {
-        let old = self.get(&message.topic);
-        if old.is_some_and(|old| old.retained_version > message.retained_version) {
+        let old = self.messages.get(message.topic.as_bytes());
+        if old.is_some_and(|old| old.0.version() > message.retained_version) {
             return Ok(());
         }
         let own = is_sys(&message.topic);
-        let (charge, freed) = (charge(&message), old.map_or(0, |old| charge(old)));
+        let charged = |charge: u64| if own { 0 } else { charge };
+        let charge = charged(message.charge());
+        let freed = old.map_or(0, |old| charged(old.0.charge()));
         let bytes = self.bytes - freed + charge;
         let another = old.is_none() && self.len() >= max_messages;
         if !own && (another || (bytes > max_bytes && charge > freed)) {
@@ -131,18 +128,19 @@ impl RetainedTree {
         self.own += usize::from(own && old.is_none());
         self.bytes = bytes;
         self.saw_version(message.retained_version);
-        if let Some(key) = expiry_key(&message) {
-            self.expiring.insert(key, message.clone());
+        if let Some(at) = message.expires_at {
+            let key = (at, message.retained_version);
+            self.expiring.insert(key, message.topic.clone());
         }
-        if let Some(ByTopic(old)) = self.messages.replace(ByTopic(message)) {
+        if let Some(ByTopic(old)) = self.messages.replace(ByTopic(Kept::new(message))) {
             self.forget_expiry(&old);
         }
         Ok(())
     }
 
-    fn forget_expiry(&mut self, message: &Message) {
-        if let Some(key) = expiry_key(message) {
-            self.expiring.remove(&key);
+    fn forget_expiry(&mut self, message: &Kept) {
+        if let Some(at) = message.expires_at() {
+            self.expiring.remove(&(at, message.version()));
         }
     }
 
@@ -153,24 +151,34 @@ impl RetainedTree {
 
     /// Takes out one message that has expired.
     pub(crate) fn take_expired(&mut self, now_ms: u64) -> Option<Arc<Message>> {
-        let ((at, _), message) = self.expiring.first_key_value()?;
+        let ((at, _), topic) = self.expiring.first_key_value()?;
         if *at > now_ms {
             return None;
         }
-        let topic = message.topic.clone();
+        let topic = topic.clone();
         self.remove(&topic)
     }
 
-    pub(crate) fn get(&self, topic: &str) -> Option<&Arc<Message>> {
-        self.messages.get(topic).map(|entry| &entry.0)
+    pub(crate) fn get(&self, topic: &str) -> Option<Arc<Message>> {
+        let kept = self.messages.get(topic.as_bytes());
+        kept.map(|kept| kept.0.message())
     }
 
     pub(crate) fn remove(&mut self, topic: &str) -> Option<Arc<Message>> {
-        let ByTopic(message) = self.messages.take(topic)?;
-        self.bytes -= charge(&message);
-        self.own -= usize::from(is_sys(topic));
+        let ByTopic(message) = self.messages.take(topic.as_bytes())?;
+        if is_sys(topic) {
+            self.own -= 1;
+        } else {
+            self.bytes -= message.charge();
+        }
         self.forget_expiry(&message);
-        Some(message)
+        Some(message.message())
+    }
+
+    /// In order of topic, from this text on.
+    fn from(&self, text: &str) -> btree_set::Range<'_, ByTopic> {
+        let bounds = (Bound::Included(text.as_bytes()), Bound::Unbounded);
+        self.messages.range::<[u8], _>(bounds)
     }
 
     /// Adds to `found` the next `max_steps` messages, whatever their topics, in order of topic.
@@ -180,11 +188,10 @@ impl RetainedTree {
         max_steps: usize,
         found: &mut Vec<Arc<Message>>,
     ) -> Scan {
-        let bounds = (Bound::Included(cursor.unwrap_or("")), Bound::Unbounded);
-        let mut messages = self.messages.range::<str, _>(bounds);
-        found.extend(messages.by_ref().take(max_steps).map(|m| m.0.clone()));
+        let mut messages = self.from(cursor.unwrap_or(""));
+        found.extend(messages.by_ref().take(max_steps).map(|m| m.0.message()));
         match messages.next() {
-            Some(next) => Scan::More(next.0.topic.clone()),
+            Some(next) => Scan::More(text(next.0.topic()).into()),
             None => Scan::Done,
         }
     }
@@ -200,22 +207,24 @@ impl RetainedTree {
         max_steps: usize,
         found: &mut Vec<Arc<Message>>,
     ) -> Scan {
-        let wanted = |message: &Message| message.retained_version <= max_version;
+        let wanted = |message: &Kept| message.version() <= max_version;
         if !pattern::has_wildcard(filter) {
-            found.extend(self.get(filter).filter(|m| wanted(m)).cloned());
+            let exact = self.messages.get(filter.as_bytes());
+            let exact = exact.filter(|exact| wanted(&exact.0));
+            found.extend(exact.map(|exact| exact.0.message()));
             return Scan::Done;
         }
         let mut from = cursor.unwrap_or(literal_prefix(filter)).to_owned();
         let mut steps = max_steps.max(1);
         'jump: loop {
-            let bounds = (Bound::Included(from.as_str()), Bound::Unbounded);
-            for ByTopic(message) in self.messages.range::<str, _>(bounds) {
+            for ByTopic(message) in self.from(&from) {
+                let topic = text(message.topic());
                 if steps == 0 {
-                    return Scan::More(message.topic.clone());
+                    return Scan::More(topic.into());
                 }
                 steps -= 1;
-                match look(filter, &message.topic) {
-                    Look::Match if wanted(message) => found.push(Arc::clone(message)),
+                match look(filter, topic) {
+                    Look::Match if wanted(message) => found.push(message.message()),
                     Look::Match | Look::Next => {}
                     Look::From(place) => {
                         from = place;
@@ -229,18 +238,9 @@ impl RetainedTree {
     }
 }
 
-/// What counts against the bound in bytes.
-fn charge(message: &Message) -> u64 {
-    if is_sys(&message.topic) {
-        0
-    } else {
-        message.charge()
-    }
-}
-
-/// Where a message stands among those that expire.
-fn expiry_key(message: &Message) -> Option<(u64, u64)> {
-    Some((message.expires_at?, message.retained_version))
+/// A topic's bytes are those of a text.
+fn text(topic: &[u8]) -> &str {
+    std::str::from_utf8(topic).unwrap_or_default()
 }
 
 /// What a topic says about itself and those behind it.

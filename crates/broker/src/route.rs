@@ -6,7 +6,7 @@
 
 use crate::auth::{Action, Classes, Policy, authorize};
 use crate::fan_out::Publisher;
-use crate::routing::{Destination, GroupDestination, Matched, Member, Slot};
+use crate::routing::{Destination, GroupDestination, Member, Slot};
 use crate::shard::Shard;
 use message::{QueueId, ShardId, TopicError};
 use std::sync::Arc;
@@ -134,14 +134,15 @@ impl Shard {
             ..Route::default()
         };
         if allowed {
-            let mut matched = Matched::default();
+            let matched = &mut self.matched;
             self.shared
-                .read_table(|table| table.matching(topic, &mut matched));
+                .read_table(|table| table.matching(topic, matched));
             route.remote = remotes(self.id, &matched.durable, &matched.shards);
-            route.durable = matched.durable;
+            route.durable = std::mem::take(&mut matched.durable);
             let policy = &self.settings.policy;
-            let groups = matched.groups.into_iter();
+            let groups = std::mem::take(&mut matched.groups);
             route.groups = groups
+                .into_iter()
                 .filter_map(|group| group_route(group, policy, topic))
                 .collect();
             route.local = self.match_local(topic);

@@ -8,12 +8,12 @@ use crate::conn::{ConnId, Handoff, State};
 use crate::conns::Conns;
 use crate::credit::Credit;
 use crate::mail::{Letter, Mail};
-use crate::mqtt::{Layouts, Sessions, Waiter};
+use crate::mqtt::{Layouts, Rings, Sessions, Waiter};
 use crate::outbox::BufferPool;
 use crate::paging::Reads;
 use crate::queue::{Group, GroupItem};
 use crate::route::Route;
-use crate::routing::{LocalTable, RouteCache};
+use crate::routing::{LocalTable, Matched, RouteCache};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::stats::{Gauges, Stats};
@@ -21,7 +21,7 @@ use crate::tickets::Tickets;
 use crate::time::Now;
 use crate::timers::{Timer, Timers};
 use crate::turn::Turn;
-use message::record::Record;
+use message::record::{Durable, Record};
 use message::{Map, MessageId, QueueId, ShardId};
 use mqtt_codec::PropertiesBuf;
 use std::collections::VecDeque;
@@ -40,6 +40,8 @@ pub struct Shard {
     pub(crate) sessions: Sessions,
     /// Subscriptions of volatile sessions of this shard.
     pub(crate) local: LocalTable,
+    /// The buffers of a look into the shared table.
+    pub(crate) matched: Matched,
     pub(crate) cache: RouteCache<Route>,
     pub(crate) classes: Classes,
     /// Groups whose home this shard is.
@@ -71,7 +73,9 @@ pub struct Shard {
     message_counter: u64,
     random: u64,
     pub(crate) pool: BufferPool,
-    pub(crate) layouts: Layouts,
+    pub(crate) rings: Rings,
+    /// One for each message that is being passed on: a group's is within a publish.
+    pub(crate) layouts: Vec<Layouts>,
     pub(crate) props_scratch: PropertiesBuf,
     pub(crate) forward_scratch: Vec<u8>,
     mails: Vec<Vec<Mail>>,
@@ -90,6 +94,7 @@ impl Shard {
             conns: Conns::default(),
             sessions: Sessions::new(seed),
             local: LocalTable::new(seed),
+            matched: Matched::default(),
             cache: RouteCache::new(seed, limits.max_cached_routes, weight),
             classes: Classes::new(seed),
             groups: message::hash::map(seed),
@@ -112,7 +117,8 @@ impl Shard {
             message_counter: 0,
             random: seed,
             pool: BufferPool::default(),
-            layouts: Layouts::default(),
+            rings: Rings::default(),
+            layouts: Vec::new(),
             props_scratch: PropertiesBuf::new(),
             forward_scratch: Vec::new(),
             mails: (0..shards).map(|_| Vec::new()).collect(),
@@ -215,9 +221,9 @@ impl Shard {
         }
     }
 
-    /// All of this shard's store operations up to `seq` are durable.
-    pub fn on_durable(&mut self, seq: u64, now: Now) {
-        self.tickets.settled(seq);
+    /// The log says how far this shard's store operations are durable.
+    pub fn on_durable(&mut self, mark: &Durable, now: Now) {
+        self.tickets.settled(mark);
         while let Some(waiter) = self.tickets.pop() {
             self.on_settled(waiter, now);
         }
@@ -323,10 +329,14 @@ impl Shard {
         self.resume_replay(slot);
     }
 
-    /// The number of the last store operation: what has happened so far is durable once
-    /// [`Shard::on_durable`] has been told this number.
+    /// The number of the last store operation.
     pub fn emitted(&self) -> u64 {
         self.tickets.latest()
+    }
+
+    /// True where [`Shard::on_durable`] was told of all operations above `since`, up to `upto`.
+    pub fn is_durable(&self, since: u64, upto: u64) -> bool {
+        self.tickets.is_durable(since, upto)
     }
 
     /// Counters so far.
@@ -389,27 +399,17 @@ impl Shard {
             }
         }
     }
-
-    fn settle_all_groups(&mut self, now: Now) {
-        while !self.changed_groups.is_empty()
-            || !self.returned_items.is_empty()
-            || !self.served_groups.is_empty()
-        {
-            for group in std::mem::take(&mut self.changed_groups) {
-                self.on_group_changed(group, now);
-            }
-            self.settle_groups(now);
-        }
-    }
 }
 
 /// What handlers share.
 impl Shard {
-    /// Emits a record.
-    pub(crate) fn store(&mut self, record: Record) {
+    /// Emits a record; its number.
+    pub(crate) fn store(&mut self, record: Record) -> u64 {
         self.stats.store_operations += 1;
         let op = self.tickets.stamp(record);
+        let seq = op.seq;
         self.out.ops.push(op);
+        seq
     }
 
     pub(crate) fn mail(&mut self, to: ShardId, letter: Letter) {
@@ -418,9 +418,9 @@ impl Shard {
         }
     }
 
-    /// Lets `waiter` of this connection wait for all that was emitted so far.
-    pub(crate) fn wait_for(&mut self, id: ConnId, waiter: Waiter) {
-        let ticket = self.tickets.wait(waiter);
+    /// Lets `waiter` of this connection wait for all that was emitted after `since`.
+    pub(crate) fn wait_for(&mut self, id: ConnId, since: u64, waiter: Waiter) {
+        let ticket = self.tickets.wait(since, waiter);
         if let Some(conn) = self.conns.get_mut(id) {
             conn.last_ticket = ticket;
         }
@@ -430,7 +430,7 @@ impl Shard {
     pub(crate) fn must_wait(&self, id: ConnId) -> bool {
         self.conns
             .get(id)
-            .is_some_and(|c| !self.tickets.is_durable(c.last_ticket))
+            .is_some_and(|c| self.tickets.is_waiting(id, c.last_ticket))
     }
 
     pub(crate) fn mark_dirty(&mut self, id: ConnId) {

@@ -132,7 +132,7 @@ impl Shared {
 
     /// The retained message of a topic.
     pub fn retained(&self, topic: &str) -> Option<Arc<Message>> {
-        self.read_retained(|tree| tree.get(topic).cloned())
+        self.read_retained(|tree| tree.get(topic))
     }
 
     /// How many messages clients and operators have retained, and what they are charged with.

@@ -4,7 +4,7 @@
 //! any number of levels, none included. MQTT filters are in this form already (with `#` last only);
 //! AMQP topic bindings are translated to it and may hold `#` anywhere.
 
-use crate::topic::{MAX_LEVELS, is_reserved};
+use crate::topic::{self, MAX_LEVELS, Words, is_reserved};
 use thiserror::Error;
 
 /// One level of a pattern.
@@ -41,7 +41,7 @@ pub enum PatternError {
 
 /// The levels of a pattern in the broker's own form.
 pub fn levels(pattern: &str) -> impl Iterator<Item = Level<'_>> + Clone {
-    pattern.split('/').map(|word| match word {
+    topic::words(pattern).map(|word| match word {
         "+" => Level::One,
         "#" => Level::Many,
         _ => Level::Exact(word),
@@ -121,9 +121,9 @@ pub fn matches(pattern: &str, topic: &str) -> bool {
     if is_reserved(topic) && !matches!(p.peek(), Some(Level::Exact(_))) {
         return false;
     }
-    let mut t = topic.split('/');
+    let mut t = topic::words(topic);
     // Where to go on from when a later level fails: after the last Many, one topic level further.
-    let mut retry: Option<(_, std::str::Split<'_, char>)> = None;
+    let mut retry: Option<(_, Words<'_>)> = None;
     loop {
         let at_topic = t.clone();
         match p.next() {

@@ -7,13 +7,39 @@ use crate::{LogId, Message, MessageId, QoS, QueueId, ShardId};
 use std::sync::Arc;
 
 /// One record on its way to a log, numbered by the shard that emitted it. Numbers of a shard grow by
-/// one; a shard is told "all up to n are durable".
+/// one; a shard is told how far they are durable ([`Durable`]).
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoreOp {
     pub log: LogId,
     pub shard: ShardId,
     pub seq: u64,
     pub record: Record,
+}
+
+/// How far a shard's operations have got. A log may hold operations back, while its disk is full, and go
+/// on with others behind them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Durable {
+    pub shard: ShardId,
+    /// Everything up to and with this one is durable.
+    pub upto: u64,
+    /// So is everything up to and with this one, but what is held back.
+    pub passed: u64,
+    /// What has been held back since the last time this was told, ascending. It is over when `upto`
+    /// reaches it.
+    pub held: Vec<u64>,
+}
+
+impl Durable {
+    /// Nothing is held back.
+    pub fn all(shard: ShardId, upto: u64) -> Self {
+        Durable {
+            shard,
+            upto,
+            passed: upto,
+            held: Vec::new(),
+        }
+    }
 }
 
 /// One durable fact.

@@ -44,6 +44,30 @@ pub fn check(topic: &str, max_bytes: usize) -> Result<(), TopicError> {
     }
 }
 
+/// The levels of a topic name, or of a pattern as it is written.
+pub fn words(text: &str) -> Words<'_> {
+    Words { rest: Some(text) }
+}
+
+/// See [`words`]. Looks at one byte after the other, which is quicker than a search where words are short.
+#[derive(Clone, Debug)]
+pub struct Words<'a> {
+    rest: Option<&'a str>,
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let text = self.rest?;
+        let Some(end) = text.bytes().position(|byte| byte == b'/') else {
+            return self.rest.take();
+        };
+        self.rest = Some(&text[end + 1..]);
+        Some(&text[..end])
+    }
+}
+
 /// True for topics of the broker itself (`$SYS/...`), which a leading wildcard does not match.
 /// [MQTT-4.7.2-1]
 pub fn is_reserved(topic: &str) -> bool {
@@ -53,6 +77,14 @@ pub fn is_reserved(topic: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_what_stands_between_slashes() {
+        for text in ["", "/", "a", "a/b", "/a//b/", "ä/ö/+/#"] {
+            let split: Vec<&str> = text.split('/').collect();
+            assert_eq!(words(text).collect::<Vec<_>>(), split);
+        }
+    }
 
     #[test]
     fn names_and_offences() {

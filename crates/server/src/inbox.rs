@@ -13,7 +13,7 @@ use broker::inspect::{Answer, Question};
 use broker::mail::Mail;
 use broker::operator::{Command, Done};
 use broker::{ConnId, Settings};
-use message::record::Body;
+use message::record::{Body, Durable};
 use mio::{Registry, Token, Waker};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,8 +31,8 @@ pub(crate) enum Letter {
     Arrive(Box<(Arrival, Box<Handoff>)>),
     /// A connection was accepted for this shard.
     Accepted(Link, Peer),
-    /// All store operations of this shard up to this number are durable.
-    Durable(u64),
+    /// How far the store operations of this shard are durable.
+    Durable(Durable),
     /// A message that this shard has asked the log for, by its ticket.
     Body(u64, Option<Body>),
     Auth(AuthReply),
@@ -155,7 +155,7 @@ mod tests {
         let mut poll = Poll::new().unwrap();
         let inbox = Arc::new(Inbox::new(poll.registry(), Token(7)).unwrap());
         let mut events = Events::with_capacity(8);
-        inbox.push(Letter::Durable(1));
+        inbox.push(Letter::Ping(1));
         assert!(!inbox.fall_asleep(), "a letter waits");
         let mut letters = Vec::new();
         inbox.take(&mut letters);
@@ -168,8 +168,8 @@ mod tests {
         let sender = std::thread::spawn({
             let inbox = inbox.clone();
             move || {
-                inbox.push(Letter::Durable(2));
-                inbox.push_all(&mut vec![Letter::Durable(3), Letter::Shutdown]);
+                inbox.push(Letter::Ping(2));
+                inbox.push_all(&mut vec![Letter::Ping(3), Letter::Shutdown]);
             }
         });
         let before = Instant::now();
@@ -182,7 +182,7 @@ mod tests {
         inbox.take(&mut letters);
         assert!(matches!(
             letters[..],
-            [Letter::Durable(2), Letter::Durable(3), Letter::Shutdown]
+            [Letter::Ping(2), Letter::Ping(3), Letter::Shutdown]
         ));
     }
 
@@ -194,7 +194,7 @@ mod tests {
         let senders: Vec<_> = (0..4)
             .map(|_| {
                 let inbox = inbox.clone();
-                std::thread::spawn(move || (0..20_000).for_each(|i| inbox.push(Letter::Durable(i))))
+                std::thread::spawn(move || (0..20_000).for_each(|i| inbox.push(Letter::Ping(i))))
             })
             .collect();
         let (mut events, mut letters, mut seen) = (Events::with_capacity(8), Vec::new(), 0);

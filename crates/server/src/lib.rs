@@ -17,7 +17,6 @@ mod entrance;
 mod inbox;
 mod link;
 mod listen;
-mod log_thread;
 mod logging;
 mod login;
 mod node;

@@ -7,14 +7,12 @@
 use crate::clock::Clock;
 use crate::config::{Durability, Values};
 use crate::inbox::{Inbox, Letter};
-use crate::log_thread::{self, LogInbox};
 use crate::node::{ServeError, random};
 use crate::notify::{self, State};
 use crate::wiring::Event;
 use broker::recover::{Recovered, Recovery, Seen};
 use broker::{Read, Shard};
-use message::LogId;
-use message::record::StoreOp;
+use message::record::{Durable, StoreOp};
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -22,10 +20,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 use store::shell::{FileDisk, LogHandle, RunningLog};
-use store::{DiskLog, Folded, LogError, MemoryLog, Salt, Settings, StoreError, UnixOffset};
+use store::{DiskLog, Folded, Salt, Settings, StoreError, UnixOffset};
 
 /// Where the log is, in the data directory.
 pub(crate) const FOLDER: &str = "log";
@@ -45,15 +42,23 @@ pub(crate) struct NodeLog {
 
 enum Way {
     Disk(LogHandle),
-    Memory(Arc<LogInbox>),
+    /// Nothing is kept: what there is has the shards.
+    Memory(Vec<Arc<Inbox>>),
 }
 
 impl NodeLog {
-    /// Gives a batch to the log, after all that were given before.
+    /// Gives a shard's batch to the log, after all that were given before.
     pub(crate) fn push(&self, batch: Vec<StoreOp>) {
         match &self.way {
             Way::Disk(log) => log.give(batch),
-            Way::Memory(inbox) => inbox.push(batch),
+            // It is told by its inbox all the same: a ticket settles in a later turn.
+            Way::Memory(shards) => {
+                if let Some(op) = batch.last()
+                    && let Some(shard) = shards.get(usize::from(op.shard))
+                {
+                    shard.push(Letter::Durable(Durable::all(op.shard, op.seq)));
+                }
+            }
         }
     }
 
@@ -192,7 +197,7 @@ impl OpenLog {
 /// The threads of the log, to be stopped last.
 pub(crate) enum LogEnd {
     Disk(RunningLog),
-    Memory(Arc<LogInbox>, JoinHandle<Result<(), LogError>>),
+    Memory,
 }
 
 /// Starts the log's threads. Shards are told by their inboxes, the node's owner of a failure.
@@ -217,19 +222,8 @@ pub(crate) fn start(
         let way = Way::Disk(running.handle().clone());
         return Ok((NodeLog { way, holds_back }, LogEnd::Disk(running)));
     }
-    let mut log = MemoryLog::new(LogId::LOCAL, random()?);
-    let inbox = Arc::new(LogInbox::default());
-    let given = inbox.clone();
-    let thread = Builder::new().name("log".into()).spawn(move || {
-        let ended = log_thread::run(&mut log, 0, &given, &shards);
-        if let Err(error) = &ended {
-            let _ = events.try_send(Event::Failed(error.to_string()));
-        }
-        ended
-    })?;
-    let way = Way::Memory(inbox.clone());
-    let log = NodeLog { way, holds_back };
-    Ok((log, LogEnd::Memory(inbox, thread)))
+    let way = Way::Memory(shards);
+    Ok((NodeLog { way, holds_back }, LogEnd::Memory))
 }
 
 impl LogEnd {
@@ -237,13 +231,7 @@ impl LogEnd {
     pub(crate) fn stop(self) -> Result<(), String> {
         match self {
             LogEnd::Disk(running) => running.stop().map_err(|e| e.to_string()),
-            LogEnd::Memory(inbox, thread) => {
-                inbox.stop();
-                match thread.join() {
-                    Ok(ended) => ended.map_err(|e| e.to_string()),
-                    Err(_) => Err("the log's thread panicked".into()),
-                }
-            }
+            LogEnd::Memory => Ok(()),
         }
     }
 }
@@ -253,7 +241,7 @@ fn on_event(event: store::Event, shards: &[Arc<Inbox>], events: &SyncSender<Even
     match event {
         store::Event::Durable(mark) => {
             if let Some(shard) = shards.get(usize::from(mark.shard)) {
-                shard.push(Letter::Durable(mark.upto));
+                shard.push(Letter::Durable(mark));
             }
         }
         store::Event::HoldBack => {
@@ -266,6 +254,15 @@ fn on_event(event: store::Event, shards: &[Arc<Inbox>], events: &SyncSender<Even
         }
         store::Event::Resume => {
             tracing::warn!("there is room on the disk again: what waited is stored");
+        }
+        store::Event::DeadDamage(damage) => {
+            let path = path.display();
+            let (file, at, what) = (damage.file, damage.at, damage.what);
+            tracing::warn!(
+                %path, %file, at, what,
+                "the log was damaged where nothing lives any more: what lives in that segment is whole and \
+                 has been copied, nothing is lost; look at the disk"
+            );
         }
         store::Event::Failed(error) => {
             let told = Event::Failed(failed(path, error).to_string());

@@ -118,7 +118,10 @@ impl<D: Disk> DiskLog<D> {
                 return Ok(());
             };
             let outcome = self.disk.perform(&op.steps);
-            self.engine.complete(op.id, outcome, self.now);
+            // Its bytes are the engine's to use again.
+            let DiskOp { id, steps, .. } = op;
+            drop(steps);
+            self.engine.complete(id, outcome, self.now);
         }
     }
 

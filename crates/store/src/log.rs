@@ -1,17 +1,10 @@
 //! What a log is, whatever it is kept in.
 
 use crate::Folded;
-use message::record::StoreOp;
+use message::record::{Durable, StoreOp};
 use message::{LogId, Message, MessageId, ShardId};
 use std::sync::Arc;
 use thiserror::Error;
-
-/// Everything of `shard` up to and with `upto` is durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Durable {
-    pub shard: ShardId,
-    pub upto: u64,
-}
 
 /// Why a log refuses, or cannot go on. All of them are fatal to the process that owns the log: it
 /// stops acknowledging and exits.
@@ -36,7 +29,7 @@ pub trait Log: Send {
     /// that the caller was given the log for.
     fn append(&mut self, epoch: u64, batch: Vec<StoreOp>) -> Result<(), LogError>;
 
-    /// Makes all that was appended durable, and adds one mark for each shard whose number grew. A
+    /// Makes all that was appended durable, and adds one mark for each shard that got further. A
     /// failure is final: never try again.
     fn sync(&mut self, marks: &mut Vec<Durable>) -> Result<(), LogError>;
 

@@ -1,7 +1,7 @@
 //! A log that lives in memory: it survives nothing, and keeps every other promise of a log.
 //!
-//! The server runs on it where `durability` is `"memory"`; the simulator delays its syncs. Room of
-//! the dead is freed at once, so there is nothing to trim.
+//! The simulator runs on it, and delays its syncs. Room of the dead is freed at once, so there is nothing
+//! to trim.
 
 use crate::{Durable, Fold, Folded, Log, LogError};
 use message::record::StoreOp;
@@ -79,10 +79,7 @@ impl Log for MemoryLog {
         for (&shard, (appended, durable)) in &mut self.seqs {
             if appended != durable {
                 *durable = *appended;
-                marks.push(Durable {
-                    shard,
-                    upto: *durable,
-                });
+                marks.push(Durable::all(shard, *durable));
             }
         }
         Ok(())
@@ -134,16 +131,13 @@ mod tests {
         let mut marks = Vec::new();
         log.append(0, vec![op(1, 1), op(0, 1), op(1, 2)]).unwrap();
         log.sync(&mut marks).unwrap();
-        assert_eq!(
-            marks,
-            [Durable { shard: 0, upto: 1 }, Durable { shard: 1, upto: 2 }]
-        );
+        assert_eq!(marks, [Durable::all(0, 1), Durable::all(1, 2)]);
         marks.clear();
         log.sync(&mut marks).unwrap();
         assert_eq!(marks, []);
         log.append(0, vec![op(0, 2)]).unwrap();
         log.sync(&mut marks).unwrap();
-        assert_eq!(marks, [Durable { shard: 0, upto: 2 }]);
+        assert_eq!(marks, [Durable::all(0, 2)]);
     }
 
     #[test]

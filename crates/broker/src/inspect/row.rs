@@ -7,6 +7,7 @@ use crate::shard::Shard;
 use crate::time::Now;
 use message::{QoS, SharedFilter};
 use mqtt_codec::Version;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// A client that is attached to its session.
@@ -107,7 +108,7 @@ pub(super) fn subscription(owner: &Identity, subscription: &Subscription) -> Sub
         no_local: options.no_local,
         retain_as_published: options.retain_as_published,
         retain_handling: options.retain_handling as u8,
-        subscription_id: subscription.id,
+        subscription_id: subscription.id.map(NonZeroU32::get),
     }
 }
 

@@ -55,7 +55,8 @@ impl Node {
                 self.shard.on_auth(AuthReply { conn, outcome }, self.now);
             }
             if let Some(last) = turn.ops.last() {
-                self.shard.on_durable(last.seq, self.now);
+                self.shard
+                    .on_durable(&message::record::Durable::all(0, last.seq), self.now);
             }
             for conn in turn.dirty.into_iter().chain(turn.closing.iter().copied()) {
                 let waiting = self.shard.outbox(conn).len();

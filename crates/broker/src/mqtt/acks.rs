@@ -90,17 +90,18 @@ impl Shard {
             .get(packet_id)
             .and_then(|e| e.item.as_ref());
         let (message, ordinal) = item.map(|i| (i.id, i.ordinal)).unwrap_or_default();
-        self.store(Record::Put(Row::Inflight {
+        let seq = self.store(Record::Put(Row::Inflight {
             queue,
             packet_id,
             message,
             ordinal,
             released: true,
         }));
-        self.tickets.wait(Waiter::SendPubrel {
+        let waiter = Waiter::SendPubrel {
             session: queue,
             packet_id,
-        });
+        };
+        self.tickets.wait(seq - 1, waiter);
     }
 
     pub(super) fn on_pubcomp(&mut self, id: ConnId, ack: &Ack<'_>, now: Now) {
@@ -148,7 +149,7 @@ impl Shard {
             return;
         };
         let (queue, durable) = (session.queue, session.durable);
-        let Some(entry) = session.inflight.complete(packet_id) else {
+        let Some(entry) = session.inflight.complete(&mut self.rings, packet_id) else {
             return;
         };
         self.gauges.in_flight -= 1;

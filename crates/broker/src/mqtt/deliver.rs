@@ -152,9 +152,10 @@ impl Shard {
         let keep = session.durable || copy.held.is_some();
         let item = keep.then(|| queued(content, copy));
         self.gauges.in_flight += 1;
-        let packet_id = session
-            .inflight
-            .push(Phase::Sent, qos::wire(copy.qos), item);
+        let packet_id =
+            session
+                .inflight
+                .push(&mut self.rings, Phase::Sent, qos::wire(copy.qos), item);
         let sending = Sending {
             qos: copy.qos,
             retain: copy.retain,
@@ -174,6 +175,7 @@ impl Shard {
         };
         let (queue, durable) = (session.queue, session.durable);
         let (message, ordinal) = (item.id, item.ordinal);
+        let emitted = self.tickets.latest();
         if item.held.is_some() {
             self.assign(&item, queue);
         }
@@ -181,10 +183,12 @@ impl Shard {
             return;
         };
         self.gauges.in_flight += 1;
-        let packet_id =
-            session
-                .inflight
-                .push(Phase::Waiting, mqtt_codec::QoS::ExactlyOnce, Some(item));
+        let packet_id = session.inflight.push(
+            &mut self.rings,
+            Phase::Waiting,
+            mqtt_codec::QoS::ExactlyOnce,
+            Some(item),
+        );
         if durable {
             self.store(Record::Put(Row::Inflight {
                 queue,
@@ -194,10 +198,11 @@ impl Shard {
                 released: false,
             }));
         }
-        self.tickets.wait(Waiter::SendPublish {
+        let waiter = Waiter::SendPublish {
             session: queue,
             packet_id,
-        });
+        };
+        self.tickets.wait(emitted, waiter);
     }
 
     /// A message of a group goes to this queue from here on: a member's, or back to the group's own.
@@ -249,7 +254,10 @@ impl Shard {
             return Sent::No;
         };
         let v5 = online.version == Version::V5;
-        let naming = name(online, content.topic, seed);
+        let naming = match online.alias_maximum {
+            0 => Naming::Full,
+            _ => name(online, content.topic, seed),
+        };
         let (topic, alias) = match naming {
             Naming::Full => (content.topic, None),
             Naming::Introduce(alias) => (content.topic, Some(alias)),
@@ -299,10 +307,8 @@ impl Shard {
     }
 }
 
+/// Of a client that takes aliases.
 fn name(online: &mut Online, topic: &str, seed: u64) -> Naming {
-    if online.alias_maximum == 0 {
-        return Naming::Full;
-    }
     let max = online.alias_maximum;
     let aliases = online
         .extra()

@@ -51,6 +51,32 @@ pub(crate) struct Inflight {
     window: u16,
 }
 
+/// Entries that a shard keeps room for in [`Rings`].
+const SPARE_ENTRIES: usize = 16 << 10;
+
+/// Empty rings of one shard, ready for use: a session owns one only while something of it is in flight.
+#[derive(Default)]
+pub(crate) struct Rings {
+    free: Vec<VecDeque<Option<Entry>>>,
+    /// What all of `free` have room for.
+    room: usize,
+}
+
+impl Rings {
+    fn take(&mut self) -> VecDeque<Option<Entry>> {
+        let ring = self.free.pop().unwrap_or_default();
+        self.room -= ring.capacity();
+        ring
+    }
+
+    fn give(&mut self, ring: VecDeque<Option<Entry>>) {
+        if self.room + ring.capacity() <= SPARE_ENTRIES {
+            self.room += ring.capacity();
+            self.free.push(ring);
+        }
+    }
+}
+
 /// The packet id `n` after `id`; ids run from 1 to 65,535.
 fn after(id: u16, n: usize) -> u16 {
     (((usize::from(id) - 1) + n) % 65_535 + 1) as u16
@@ -133,11 +159,20 @@ impl Inflight {
     }
 
     /// Gives the next packet id to an entry that holds quota. Only where `has_room`.
-    pub(crate) fn push(&mut self, phase: Phase, qos: QoS, item: Option<Queued>) -> u16 {
+    pub(crate) fn push(
+        &mut self,
+        rings: &mut Rings,
+        phase: Phase,
+        qos: QoS,
+        item: Option<Queued>,
+    ) -> u16 {
         let id = after(self.first, self.ring.len());
         self.quota = self.quota.saturating_sub(1);
         self.live += 1;
         self.unsent += usize::from(phase == Phase::Unsent);
+        if self.ring.capacity() == 0 {
+            self.ring = rings.take();
+        }
         self.ring.push_back(Some(Entry {
             phase,
             qos,
@@ -197,7 +232,7 @@ impl Inflight {
     }
 
     /// The delivery has ended: the entry is gone, its quota back, its id free.
-    pub(crate) fn complete(&mut self, packet_id: u16) -> Option<Entry> {
+    pub(crate) fn complete(&mut self, rings: &mut Rings, packet_id: u16) -> Option<Entry> {
         let at = self.index(packet_id)?;
         let entry = self.ring.get_mut(at)?.take()?;
         self.live -= 1;
@@ -210,7 +245,7 @@ impl Inflight {
             self.first = after(self.first, 1);
         }
         if self.ring.is_empty() {
-            self.ring = VecDeque::new();
+            rings.give(std::mem::take(&mut self.ring));
         }
         Some(entry)
     }
@@ -246,29 +281,47 @@ mod tests {
 
     #[test]
     fn ids_skip_zero_and_live_ones() {
+        let rings = &mut Rings::default();
         let mut inflight = with_window(65_535);
-        let stuck = inflight.push(Phase::Sent, QoS::AtLeastOnce, None);
+        let stuck = inflight.push(rings, Phase::Sent, QoS::AtLeastOnce, None);
         assert_eq!(stuck, 1);
         let mut seen = BTreeSet::new();
         for _ in 0..65_534 {
-            let id = inflight.push(Phase::Sent, QoS::AtLeastOnce, None);
+            let id = inflight.push(rings, Phase::Sent, QoS::AtLeastOnce, None);
             assert!(id != 0 && id != stuck && seen.insert(id));
-            inflight.complete(id);
+            inflight.complete(rings, id);
         }
         assert!(
             !inflight.has_room(),
             "the only free id would be the stuck one"
         );
-        inflight.complete(stuck);
+        inflight.complete(rings, stuck);
         assert!(inflight.has_room());
-        assert_eq!(inflight.push(Phase::Sent, QoS::AtLeastOnce, None), 1);
+        assert_eq!(inflight.push(rings, Phase::Sent, QoS::AtLeastOnce, None), 1);
+    }
+
+    #[test]
+    fn what_has_nothing_in_flight_owns_no_memory() {
+        let rings = &mut Rings::default();
+        let (mut one, mut other) = (with_window(5), with_window(5));
+        let ids = [(); 5].map(|()| one.push(rings, Phase::Sent, QoS::AtLeastOnce, None));
+        assert!(
+            ids.map(|id| one.complete(rings, id))
+                .iter()
+                .all(Option::is_some)
+        );
+        assert_eq!((one.ring.capacity(), rings.free.len()), (0, 1));
+        other.push(rings, Phase::Sent, QoS::AtLeastOnce, None);
+        assert!(other.ring.capacity() >= 5, "it is used again");
+        assert_eq!((rings.free.len(), rings.room), (0, 0));
     }
 
     #[test]
     fn quota_returns_once_and_never_above_the_window() {
+        let rings = &mut Rings::default();
         let mut inflight = with_window(2);
-        let a = inflight.push(Phase::Sent, QoS::ExactlyOnce, None);
-        let b = inflight.push(Phase::Sent, QoS::AtLeastOnce, None);
+        let a = inflight.push(rings, Phase::Sent, QoS::ExactlyOnce, None);
+        let b = inflight.push(rings, Phase::Sent, QoS::AtLeastOnce, None);
         assert!(!inflight.has_room());
         inflight.set_phase(a, Phase::Released);
         inflight.reconnected(2);
@@ -278,15 +331,16 @@ mod tests {
             Some((b, true))
         );
         assert_eq!(inflight.quota(), 1);
-        inflight.complete(a);
+        inflight.complete(rings, a);
         assert_eq!(inflight.quota(), 1, "a released entry held none");
-        inflight.complete(b);
-        inflight.complete(b);
+        inflight.complete(rings, b);
+        inflight.complete(rings, b);
         assert_eq!((inflight.quota(), inflight.len()), (2, 0));
     }
 
     #[test]
     fn what_is_restored_keeps_its_ids_and_its_order() {
+        let rings = &mut Rings::default();
         let entry = |phase| Entry {
             phase,
             qos: QoS::ExactlyOnce,
@@ -306,12 +360,12 @@ mod tests {
             let resent: Vec<u16> = std::iter::from_fn(|| Some(inflight.next_unsent()?.0)).collect();
             assert_eq!(resent, order);
             assert_eq!(
-                inflight.push(Phase::Sent, QoS::AtLeastOnce, None),
+                inflight.push(rings, Phase::Sent, QoS::AtLeastOnce, None),
                 next,
                 "{ids:?}"
             );
             for id in ids {
-                assert!(inflight.complete(*id).is_some(), "{id} of {ids:?}");
+                assert!(inflight.complete(rings, *id).is_some(), "{id} of {ids:?}");
             }
             assert_eq!(inflight.len(), 1);
         }
@@ -319,12 +373,13 @@ mod tests {
 
     #[test]
     fn a_smaller_window_holds_back_what_is_resent() {
+        let rings = &mut Rings::default();
         let mut inflight = with_window(3);
-        let ids = [(); 3].map(|()| inflight.push(Phase::Sent, QoS::AtLeastOnce, None));
+        let ids = [(); 3].map(|()| inflight.push(rings, Phase::Sent, QoS::AtLeastOnce, None));
         inflight.reconnected(1);
         assert_eq!(inflight.next_unsent().map(|(id, _)| id), Some(ids[0]));
         assert!(inflight.next_unsent().is_none());
-        inflight.complete(ids[0]);
+        inflight.complete(rings, ids[0]);
         assert_eq!(inflight.next_unsent().map(|(id, _)| id), Some(ids[1]));
     }
 }

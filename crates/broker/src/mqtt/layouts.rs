@@ -6,11 +6,11 @@
 
 use mqtt_codec::{EncodeError, Outgoing, QoS, Version};
 
-/// Versions (3 or 5) x QoS x retain.
-const SLOTS: usize = 12;
-
+/// One layout in `Layouts::bytes`.
 #[derive(Clone, Copy)]
-struct Slot {
+struct Form {
+    /// Whether it is in MQTT 5 form, its QoS, whether it has the retain flag.
+    layout: (bool, QoS, bool),
     start: usize,
     end: usize,
     packet_id_at: Option<usize>,
@@ -19,7 +19,8 @@ struct Slot {
 #[derive(Default)]
 pub(crate) struct Layouts {
     bytes: Vec<u8>,
-    slots: [Option<Slot>; SLOTS],
+    /// Twelve at most, nearly always one: looked through in their order.
+    forms: Vec<Form>,
 }
 
 /// Appends `copy` of an encoded packet to `out`, with this packet id and DUP flag.
@@ -36,7 +37,7 @@ impl Layouts {
     /// Forgets the message, keeps the buffer.
     pub(crate) fn reset(&mut self) {
         self.bytes.clear();
-        self.slots = [None; SLOTS];
+        self.forms.clear();
     }
 
     /// Appends the packet to `out`; refuses where it is larger than `max_packet`.
@@ -52,14 +53,9 @@ impl Layouts {
             mqtt_codec::encode_publish(out, version, packet, max_packet)?;
             return Ok(());
         }
-        let qos = match packet.qos {
-            QoS::AtMostOnce => 0,
-            QoS::AtLeastOnce => 1,
-            QoS::ExactlyOnce => 2,
-        };
-        let at = usize::from(version == Version::V5) * 6 + qos * 2 + usize::from(packet.retain);
-        let slot = match self.slots[at] {
-            Some(slot) => slot,
+        let layout = (version == Version::V5, packet.qos, packet.retain);
+        let form = match self.forms.iter().find(|form| form.layout == layout) {
+            Some(form) => *form,
             None => {
                 let start = self.bytes.len();
                 let plain = Outgoing {
@@ -68,16 +64,17 @@ impl Layouts {
                     ..*packet
                 };
                 let id_at = mqtt_codec::encode_publish(&mut self.bytes, version, &plain, u32::MAX)?;
-                let slot = Slot {
+                let form = Form {
+                    layout,
                     start,
                     end: self.bytes.len(),
                     packet_id_at: id_at,
                 };
-                self.slots[at] = Some(slot);
-                slot
+                self.forms.push(form);
+                form
             }
         };
-        let size = slot.end - slot.start;
+        let size = form.end - form.start;
         if size > max_packet as usize {
             return Err(EncodeError::TooLarge {
                 size,
@@ -86,8 +83,8 @@ impl Layouts {
         }
         paste(
             out,
-            &self.bytes[slot.start..slot.end],
-            slot.packet_id_at,
+            &self.bytes[form.start..form.end],
+            form.packet_id_at,
             packet.packet_id,
             packet.dup,
         );

@@ -34,6 +34,7 @@ mod will;
 
 pub(crate) use alias::Aliases;
 pub(crate) use connect::{Connecting, Opening};
+pub(crate) use inflight::Rings;
 pub(crate) use layouts::Layouts;
 pub(crate) use qos::neutral as neutral_qos;
 pub(crate) use restore::{InFlight, Waiting};

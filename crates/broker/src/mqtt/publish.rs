@@ -33,7 +33,7 @@ impl Shard {
         };
         let (slot, version) = (online.session, online.version);
         self.count_received(id, version, publish);
-        if let Err(Offence { reason, why }) = self.check_publish(id, publish) {
+        if let Err(Offence { reason, why }) = self.check_publish(version, publish) {
             return self.offend(id, reason, why, now);
         }
         // A repeat may set an alias as any other PUBLISH may [MQTT-3.3.2-12].
@@ -53,7 +53,7 @@ impl Shard {
             if publish.qos == QoS::AtMostOnce {
                 return self.offend(id, ReasonCode::PayloadFormatInvalid, why, now);
             }
-            return self.acknowledge(id, publish, ReasonCode::PayloadFormatInvalid, why, false);
+            return self.acknowledge(id, publish, ReasonCode::PayloadFormatInvalid, why, None);
         }
         if publish.topic.is_empty() {
             return self.publish_by_alias(id, publish, now);
@@ -70,7 +70,7 @@ impl Shard {
     }
 
     /// What no client may send, whatever it says about. An `Err` closes the connection.
-    fn check_publish(&self, id: ConnId, publish: &Publish<'_>) -> Result<(), Offence> {
+    fn check_publish(&self, version: Version, publish: &Publish<'_>) -> Result<(), Offence> {
         let mqtt = &self.settings.mqtt;
         if qos::neutral(publish.qos) > mqtt.maximum_qos {
             return Err(offence(
@@ -84,12 +84,7 @@ impl Shard {
                 "retained messages are switched off",
             ));
         }
-        if self
-            .conns
-            .get(id)
-            .and_then(|c| c.online())
-            .is_none_or(|o| o.version != Version::V5)
-        {
+        if version != Version::V5 {
             return Ok(());
         }
         if publish.props.subscription_identifier().is_some() {
@@ -133,7 +128,8 @@ impl Shard {
             .get(slot)
             .and_then(|s| s.received.ticket(packet_id));
         let Some(ticket) = known else { return false };
-        let wait = !self.tickets.is_durable(ticket);
+        let before = ticket.saturating_sub(1);
+        let wait = (!self.tickets.is_durable(before, ticket)).then_some(before);
         let answer = Answer {
             kind: AckKind::Pubrec,
             packet_id,
@@ -224,9 +220,8 @@ impl Shard {
         let Published::Done { recorded, .. } = published else {
             return;
         };
-        let ticket = if recorded { self.tickets.latest() } else { 0 };
         if let Some(session) = self.sessions.get_mut(slot) {
-            session.received.insert(packet_id, ticket);
+            session.received.insert(packet_id, recorded.unwrap_or(0));
         }
     }
 
@@ -246,7 +241,8 @@ impl Shard {
                     false if v5 => ReasonCode::NoMatchingSubscribers,
                     _ => ReasonCode::Success,
                 };
-                self.acknowledge(id, publish, reason, "", recorded);
+                let wait = recorded.map(|seq| seq - 1);
+                self.acknowledge(id, publish, reason, "", wait);
             }
             Published::NotAuthorized => {
                 self.stats.drop(Drop::NotAuthorized);
@@ -279,20 +275,20 @@ impl Shard {
             .and_then(|c| c.online())
             .is_some_and(|o| o.version == Version::V5);
         if v5 {
-            self.acknowledge(id, publish, reason, why, false);
+            self.acknowledge(id, publish, reason, why, None);
         } else {
-            self.acknowledge(id, publish, ReasonCode::Success, "", false);
+            self.acknowledge(id, publish, ReasonCode::Success, "", None);
         }
     }
 
-    /// PUBACK or PUBREC; nothing at QoS 0. `wait`: only once what was recorded is durable.
+    /// PUBACK or PUBREC; nothing at QoS 0. `wait`: only once what was recorded after this is durable.
     fn acknowledge(
         &mut self,
         id: ConnId,
         publish: &Publish<'_>,
         reason: ReasonCode,
         text: &'static str,
-        wait: bool,
+        wait: Option<u64>,
     ) {
         let kind = match publish.qos {
             QoS::AtMostOnce => return,
@@ -315,11 +311,12 @@ impl Shard {
         self.give_answer(id, answer, wait);
     }
 
-    /// Sends an acknowledgement, or lets it wait: for its own record (`wait`), or behind earlier ones
-    /// of the same connection, whose order it must keep [MQTT-4.6.0-2], [MQTT-4.6.0-3].
-    fn give_answer(&mut self, conn: ConnId, answer: Answer, wait: bool) {
-        if wait || self.must_wait(conn) {
-            self.wait_for(conn, Waiter::Answer { conn, answer });
+    /// Sends an acknowledgement, or lets it wait: for its own record (what came after `wait`), or behind
+    /// earlier ones of the same connection, whose order it must keep [MQTT-4.6.0-2], [MQTT-4.6.0-3].
+    fn give_answer(&mut self, conn: ConnId, answer: Answer, wait: Option<u64>) {
+        if wait.is_some() || self.must_wait(conn) {
+            let since = wait.unwrap_or_else(|| self.tickets.latest());
+            self.wait_for(conn, since, Waiter::Answer { conn, answer });
         } else {
             self.send_answer(conn, &answer);
         }
@@ -357,6 +354,7 @@ impl Shard {
         };
         let (queue, durable): (QueueId, bool) = (session.queue, session.durable);
         let known = session.received.remove(ack.packet_id);
+        let emitted = self.tickets.latest();
         if known && durable {
             self.store(Record::Delete(RowKey::Received(queue, ack.packet_id)));
         }
@@ -376,6 +374,6 @@ impl Shard {
             },
             ends_publish: v5 && known,
         };
-        self.give_answer(id, answer, known && durable);
+        self.give_answer(id, answer, (known && durable).then_some(emitted));
     }
 }

@@ -7,7 +7,6 @@
 use super::deliver::{Sending, Sent, waits_for_disk};
 use super::inflight::Phase;
 use super::qos;
-use super::session::Session;
 use crate::conn::ConnId;
 use crate::queue::Queued;
 use crate::shard::Shard;
@@ -16,7 +15,10 @@ use crate::time::Now;
 
 impl Shard {
     pub(crate) fn pump(&mut self, slot: u32, now: Now) {
-        while let Some(id) = self.sessions.get(slot).and_then(Session::live) {
+        while let Some(session) = self.sessions.get(slot) {
+            let Some(id) = session.live().filter(|_| session.has_waiting()) else {
+                return;
+            };
             let unread = self.conns.get(id).map_or(0, |c| c.outbox.len());
             if unread > self.settings.limits.max_outbox_bytes {
                 return;
@@ -76,9 +78,10 @@ impl Shard {
         };
         let keep = (durable || item.held.is_some()).then(|| item.clone());
         self.gauges.in_flight += 1;
-        let packet_id = session
-            .inflight
-            .push(Phase::Sent, qos::wire(item.qos), keep);
+        let packet_id =
+            session
+                .inflight
+                .push(&mut self.rings, Phase::Sent, qos::wire(item.qos), keep);
         self.transmit_queued(slot, id, &item, packet_id, item.again, now);
         true
     }

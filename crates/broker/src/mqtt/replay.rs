@@ -99,10 +99,13 @@ impl Shard {
         let Some(session) = self.sessions.get(slot) else {
             return false;
         };
-        let Some(conn) = session.live().and_then(|id| self.conns.get(id)) else {
+        let Some((id, conn)) = session
+            .live()
+            .and_then(|id| Some((id, self.conns.get(id)?)))
+        else {
             return false;
         };
-        self.tickets.is_durable(conn.last_ticket)
+        !self.tickets.is_waiting(id, conn.last_ticket)
             && session.backlog.is_empty()
             && conn.outbox.len() <= self.settings.limits.max_outbox_bytes / 2
     }

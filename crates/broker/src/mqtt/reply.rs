@@ -46,14 +46,15 @@ pub(super) fn encode_within(
     max: u32,
 ) -> bool {
     let start = out.len();
-    for packet in [*packet, without_reason(packet)] {
-        let encoded = mqtt_codec::encode(&packet, version, out).is_ok();
-        if encoded && out.len() - start <= max as usize {
-            return true;
+    let mut fits = |packet: &Packet<'_>| {
+        let encoded = mqtt_codec::encode(packet, version, out).is_ok();
+        let fits = encoded && out.len() - start <= max as usize;
+        if !fits {
+            out.truncate(start);
         }
-        out.truncate(start);
-    }
-    false
+        fits
+    };
+    fits(packet) || fits(&without_reason(packet))
 }
 
 impl Shard {

@@ -44,7 +44,12 @@ impl Shard {
             user: user.as_deref().map(Into::into),
             client_id: (**client_id).into(),
         };
+        let older = self.sessions.of_client(client_id);
         let slot = self.add_session(*queue, identity, true, now);
+        if let Some(older) = older {
+            // Its end had not been written yet.
+            self.end_overdue(older, now);
+        }
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
@@ -63,6 +68,22 @@ impl Shard {
         };
         session.ends_at = (now.ms + left_ms).max(1);
         self.timers.set(session.ends_at, Timer::Session(*queue));
+    }
+
+    /// A session that ended, as its client's next one shows: what is left of it goes in the first turn.
+    fn end_overdue(&mut self, slot: u32, now: Now) {
+        let Some(session) = self.sessions.get_mut(slot) else {
+            return;
+        };
+        let (queue, at) = (
+            session.queue,
+            std::mem::replace(&mut session.ends_at, now.ms.max(1)),
+        );
+        session.expiry_s = 0;
+        if at != 0 {
+            self.timers.cancel(at, Timer::Session(queue));
+        }
+        self.timers.set(now.ms.max(1), Timer::Session(queue));
     }
 
     /// The row of a subscription. Retained messages are not sent again.
@@ -85,13 +106,13 @@ impl Shard {
         else {
             return;
         };
-        let seq = session.subscriptions.put(filter, options, *id);
+        let put = session.subscriptions.put(filter, options, *id);
         self.gauges.subscribed(group.is_some());
         match (SharedFilter::parse(filter), group) {
             (Ok(Some(shared)), Some(group)) => {
                 self.join_group(slot, shared, options, *id, *group);
             }
-            _ => self.enter_interest(slot, filter, options, *id, seq, true),
+            _ => self.enter_interest(slot, filter, options, *id, put),
         }
     }
 

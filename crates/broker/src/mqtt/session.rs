@@ -56,6 +56,11 @@ impl Session {
     pub(crate) fn live(&self) -> Option<ConnId> {
         self.conn.filter(|_| self.ready)
     }
+
+    /// Something is to be sent as soon as it may be.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.inflight.unsent() > 0 || !self.backlog.is_empty()
+    }
 }
 
 /// The sessions of one shard, by slot, by client and by queue.
@@ -85,7 +90,11 @@ impl Sessions {
 
     pub(crate) fn remove(&mut self, slot: u32) -> Option<Session> {
         let session = self.slots.try_remove(slot as usize)?;
-        self.by_client.remove(&session.identity.client_id);
+        // After a restart there may be a newer one.
+        let client_id = &session.identity.client_id;
+        if self.by_client.get(client_id) == Some(&slot) {
+            self.by_client.remove(client_id);
+        }
         self.by_queue.remove(&session.queue);
         Some(session)
     }

@@ -3,11 +3,12 @@
 use super::qos;
 use super::replay::Replay;
 use super::reply::encode_within;
+use super::subscriptions::Put;
 use super::waiter::Waiter;
 use crate::auth::{Action, authorize};
 use crate::conn::ConnId;
 use crate::mail::Letter;
-use crate::routing::{self, Member};
+use crate::routing::{Member, Subscription, Terms};
 use crate::shard::Shard;
 use crate::time::Now;
 use message::record::{Record, Row};
@@ -47,6 +48,7 @@ impl Shard {
         }
         let durable = self.sessions.get(slot).is_some_and(|s| s.durable);
         let mut codes = Vec::with_capacity(packet.len());
+        let emitted = self.tickets.latest();
         let mut stored = false;
         let mut refused = String::new();
         for (at, (filter, options)) in packet.filters().enumerate() {
@@ -79,29 +81,25 @@ impl Shard {
             props: props.as_props(),
             codes: &codes,
         });
-        self.reply_when_durable(id, version, &suback, stored);
+        self.reply_when_durable(id, version, &suback, stored.then_some(emitted));
         self.start_replays(slot);
     }
 
-    /// SUBACK or UNSUBACK: at once, or when the records before it are durable.
+    /// SUBACK or UNSUBACK: at once, or when what was recorded after `wait` is durable.
     pub(super) fn reply_when_durable(
         &mut self,
         id: ConnId,
         version: Version,
         packet: &Packet<'_>,
-        wait: bool,
+        wait: Option<u64>,
     ) {
-        if wait || self.must_wait(id) {
+        if wait.is_some() || self.must_wait(id) {
+            let since = wait.unwrap_or_else(|| self.tickets.latest());
             let mut bytes = Vec::new();
             let max = self.conns.get(id).map_or(u32::MAX, |c| c.max_packet());
             if encode_within(&mut bytes, packet, version, max) {
-                self.wait_for(
-                    id,
-                    Waiter::Bytes {
-                        conn: id,
-                        bytes: bytes.into_boxed_slice(),
-                    },
-                );
+                let bytes = bytes.into_boxed_slice();
+                self.wait_for(id, since, Waiter::Bytes { conn: id, bytes });
             }
         } else {
             self.send(id, version, packet);
@@ -150,9 +148,11 @@ impl Shard {
         if !mqtt.wildcard_subscriptions && pattern::has_wildcard(filter) {
             return Err(ReasonCode::WildcardSubscriptionsNotSupported);
         }
-        let is_new = !session.subscriptions.contains(wanted.filter);
-        let full = session.subscriptions.len() >= limits.max_subscriptions_per_session;
-        if at >= limits.max_filters_per_subscribe || (is_new && full) {
+        let known = &session.subscriptions;
+        let full = || {
+            known.len() >= limits.max_subscriptions_per_session && !known.contains(wanted.filter)
+        };
+        if at >= limits.max_filters_per_subscribe || full() {
             return Err(ReasonCode::QuotaExceeded);
         }
         if !authorize(
@@ -176,8 +176,8 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(slot) else {
             return 0x80;
         };
-        let is_new = !session.subscriptions.contains(wanted.filter);
-        let seq = session.subscriptions.put(wanted.filter, options, wanted.id);
+        let put = session.subscriptions.put(wanted.filter, options, wanted.id);
+        let is_new = put.is_new;
         let (queue, durable) = (session.queue, session.durable);
         if is_new {
             self.gauges.subscribed(wanted.shared.is_some());
@@ -197,14 +197,14 @@ impl Shard {
             self.store(Record::Put(row));
         }
         if group.is_none() {
-            self.enter_interest(slot, wanted.filter, options, wanted.id, seq, is_new);
+            self.enter_interest(slot, wanted.filter, options, wanted.id, put);
             let wants = match options.retain_handling {
                 RetainHandling::Send => true,
                 RetainHandling::SendIfNew => is_new,
                 RetainHandling::DontSend => false,
             };
             if wants {
-                self.begin_replay(slot, wanted.filter, options, wanted.id, is_new);
+                self.begin_replay(slot, wanted.filter, options, wanted.id, put);
             }
         }
         options.qos as u8
@@ -216,28 +216,27 @@ impl Shard {
         filter: &str,
         options: SubOptions,
         id: Option<u32>,
-        seq: u64,
-        is_new: bool,
+        put: Put,
     ) {
         let Some(session) = self.sessions.get(slot) else {
             return;
         };
         let (queue, durable, here) = (session.queue, session.durable, self.id);
-        let subscription = routing::Subscription {
-            queue,
-            place: if durable { u32::from(here) } else { slot },
-            qos: qos::neutral(options.qos),
+        let place = if durable { u32::from(here) } else { slot };
+        let terms = Terms {
             no_local: options.no_local,
             keep_retain: options.retain_as_published,
             id,
-            mark: if durable { seq } else { 0 },
+            mark: if durable { put.seq } else { 0 },
         };
+        let qos = qos::neutral(options.qos);
+        let subscription = Subscription::new(queue, place, qos, terms);
         if durable {
             self.shared
                 .write_table(|table| table.subscribe(filter, subscription));
         } else {
             self.local.subscribe(filter, subscription);
-            if is_new {
+            if put.is_new {
                 self.shared
                     .write_table(|table| table.add_volatile(filter, here));
             }
@@ -253,16 +252,17 @@ impl Shard {
         filter: &str,
         options: SubOptions,
         id: Option<u32>,
-        is_new: bool,
+        put: Put,
     ) {
         let version = self.shared.read_retained(|tree| tree.version());
         let Some(session) = self.sessions.get_mut(slot) else {
             return;
         };
         let queue = session.queue;
-        if is_new && version > 0 {
-            session.subscriptions.set_barrier(filter, version);
-            if !session.durable {
+        if put.is_new && version > 0 {
+            if session.durable {
+                session.subscriptions.set_barrier(put.seq, version);
+            } else {
                 self.local.set_mark(filter, queue, version);
             }
         }

@@ -21,6 +21,7 @@ impl Shard {
         let (slot, version) = (online.session, online.version);
         let max = self.settings.limits.max_topic_bytes;
         let mut codes = Vec::new();
+        let emitted = self.tickets.latest();
         let mut stored = false;
         let check = |filter| {
             let shared = SharedFilter::parse(filter)?;
@@ -54,7 +55,7 @@ impl Shard {
             props,
             codes,
         });
-        self.reply_when_durable(id, version, &packet, stored);
+        self.reply_when_durable(id, version, &packet, stored.then_some(emitted));
     }
 
     /// Takes out one subscription, everywhere. False where there is none.
@@ -62,7 +63,7 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(slot) else {
             return false;
         };
-        if session.subscriptions.remove(filter).is_none() {
+        if !session.subscriptions.remove(filter) {
             return false;
         }
         session.replays.retain(|r| *r.filter != *filter);

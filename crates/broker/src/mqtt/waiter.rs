@@ -1,6 +1,7 @@
 //! What happens once a ticket is settled.
 
 use crate::conn::ConnId;
+use crate::tickets::InLine;
 use message::QueueId;
 use mqtt_codec::{AckKind, ReasonCode};
 
@@ -42,4 +43,15 @@ pub(crate) enum Waiter {
         session: QueueId,
         packet_id: u16,
     },
+}
+
+impl InLine for Waiter {
+    fn line(&self) -> Option<ConnId> {
+        match self {
+            Waiter::Answer { conn, .. } | Waiter::Bytes { conn, .. } | Waiter::Welcome { conn } => {
+                Some(*conn)
+            }
+            Waiter::SendPublish { .. } | Waiter::SendPubrel { .. } => None,
+        }
+    }
 }

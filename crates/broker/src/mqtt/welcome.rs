@@ -70,7 +70,7 @@ impl Shard {
         let wait = recorded || self.ended_durable_since(emitted);
         self.attach(id, slot, connecting, session_present, expiry_s, now);
         if wait {
-            self.wait_for(id, Waiter::Welcome { conn: id });
+            self.wait_for(id, emitted, Waiter::Welcome { conn: id });
         } else {
             self.welcome(id, now);
         }

@@ -7,6 +7,7 @@
 
 use message::hash::hash_of;
 use message::pattern::{self, Level};
+use message::topic;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 const COUNTERS: usize = 4096;
@@ -47,7 +48,10 @@ impl InterestVersions {
         let place = match literal {
             None => place(self.exact_seed, pattern),
             Some(0) => EVERY_TOPIC,
-            Some(k) => place(self.prefix_seed, prefix(pattern, k.min(DEPTH))),
+            Some(k) => {
+                let prefix = prefixes(pattern).nth(k.min(DEPTH) - 1);
+                place(self.prefix_seed, prefix.unwrap_or(pattern))
+            }
         };
         self.bump(place);
     }
@@ -62,9 +66,8 @@ impl InterestVersions {
         let mut places = [EVERY_TOPIC; DEPTH + 2];
         places[0] = place(self.exact_seed, topic);
         // The second counter stays EVERY_TOPIC: it is the one of no leading level at all.
-        let levels = 1..=topic.split('/').count();
-        for (counter, k) in places[2..].iter_mut().zip(levels) {
-            *counter = place(self.prefix_seed, prefix(topic, k));
+        for (counter, prefix) in places[2..].iter_mut().zip(prefixes(topic)) {
+            *counter = place(self.prefix_seed, prefix);
         }
         TopicVersions(places)
     }
@@ -105,10 +108,11 @@ fn literal_levels(pattern: &str) -> Option<usize> {
     pattern::levels(pattern).position(|level| !matches!(level, Level::Exact(_)))
 }
 
-/// The first `k` levels of `text`, which has at least as many; `k` is not 0.
-fn prefix(text: &str, k: usize) -> &str {
-    match text.match_indices('/').nth(k - 1) {
-        Some((end, _)) => &text[..end],
-        None => text,
-    }
+/// The first level of `text`, the first two, and so on to all of it.
+fn prefixes(text: &str) -> impl Iterator<Item = &str> {
+    topic::words(text).scan(0, |end, level| {
+        let prefix = &text[..*end + level.len()];
+        *end = prefix.len() + 1;
+        Some(prefix)
+    })
 }

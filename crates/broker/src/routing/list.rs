@@ -11,20 +11,20 @@ use std::collections::BTreeMap;
 /// From here on a sorted vector is turned into a tree: moving its tail would take too long.
 const FEW: usize = 64;
 
-/// A sorted list, 16 bytes where it is empty or has one item.
+/// A sorted list, which is no larger than its one item.
 #[derive(Debug, Default)]
 pub(super) enum List {
     #[default]
     Empty,
-    One(Box<Subscription>),
+    One(Subscription),
     #[expect(
         clippy::box_collection,
-        reason = "keeps every node of the table at 16 bytes"
+        reason = "keeps the list as small as one subscription"
     )]
     Few(Box<Vec<Subscription>>),
     #[expect(
         clippy::box_collection,
-        reason = "keeps every node of the table at 16 bytes"
+        reason = "keeps the list as small as one subscription"
     )]
     Many(Box<BTreeMap<QueueId, Subscription>>),
 }
@@ -41,9 +41,9 @@ impl List {
             return true;
         }
         match self {
-            List::Empty => *self = List::One(Box::new(new)),
+            List::Empty => *self = List::One(new),
             List::One(old) => {
-                let mut both = vec![**old, new];
+                let mut both = vec![*old, new];
                 both.sort_by_key(|s| s.queue);
                 *self = List::Few(Box::new(both));
             }
@@ -74,7 +74,7 @@ impl List {
                 };
                 items.remove(at);
                 if let [last] = items[..] {
-                    *self = List::One(Box::new(last));
+                    *self = List::One(last);
                 }
             }
             List::Many(tree) => {
@@ -93,7 +93,7 @@ impl List {
     pub(super) fn get_mut(&mut self, queue: QueueId) -> Option<&mut Subscription> {
         match self {
             List::Empty => None,
-            List::One(s) => (s.queue == queue).then_some(&mut **s),
+            List::One(s) => (s.queue == queue).then_some(s),
             List::Few(items) => {
                 let at = items.binary_search_by_key(&queue, |s| s.queue).ok()?;
                 items.get_mut(at)
@@ -105,7 +105,7 @@ impl List {
     pub(super) fn append_to(&self, out: &mut Vec<Subscription>) {
         match self {
             List::Empty => {}
-            List::One(s) => out.push(**s),
+            List::One(s) => out.push(*s),
             List::Few(items) => out.extend_from_slice(items),
             List::Many(tree) => out.extend(tree.values()),
         }

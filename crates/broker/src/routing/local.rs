@@ -4,8 +4,9 @@
 //! is also counted in the shared [`super::RoutingTable`], pattern by pattern.
 
 use super::list::List;
-use super::subscriber::{Destination, Subscription, fold};
-use super::trie::{Empty, Scratch, Trie};
+use super::node::Empty;
+use super::subscriber::{Destination, SPARE, Subscription, fold};
+use super::trie::{Scratch, Trie};
 use message::QueueId;
 
 impl Empty for List {
@@ -48,7 +49,7 @@ impl LocalTable {
             .get_mut(filter)
             .and_then(|list| list.get_mut(queue))
         {
-            subscription.mark = mark;
+            subscription.set_mark(mark);
         }
     }
 
@@ -76,6 +77,3 @@ impl LocalTable {
         found.shrink_to(SPARE);
     }
 }
-
-/// Subscriptions for which the buffer of a match is kept.
-const SPARE: usize = 4096;

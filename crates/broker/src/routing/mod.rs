@@ -14,6 +14,7 @@ mod group;
 mod interest;
 mod list;
 mod local;
+mod node;
 mod subscriber;
 mod table;
 mod trie;
@@ -22,7 +23,7 @@ pub(crate) use cache::{RouteCache, Slot};
 pub(crate) use group::{GroupDestination, Member};
 pub(crate) use interest::InterestVersions;
 pub(crate) use local::LocalTable;
-pub(crate) use subscriber::{Destination, Folded, Subscription};
+pub(crate) use subscriber::{Destination, Folded, Subscription, Terms};
 pub(crate) use table::{Matched, RoutingTable};
 
 #[cfg(test)]

@@ -7,8 +7,9 @@
 
 use super::group::{Group, GroupDestination, Joined, Left, Member};
 use super::list::List;
-use super::subscriber::{Destination, Subscription, fold};
-use super::trie::{Empty, Scratch, Trie};
+use super::node::Empty;
+use super::subscriber::{Destination, SPARE, Subscription, fold};
+use super::trie::{Scratch, Trie};
 use message::hash::{self, hash_of};
 use message::{Map, QueueId, ShardId};
 use std::sync::Arc;
@@ -35,7 +36,7 @@ impl Matched {
     }
 }
 
-/// What a pattern carries: 16 bytes for the two common cases, boxed for mixtures.
+/// What a pattern carries: no larger than a list for the two common cases, boxed for mixtures.
 #[derive(Debug, Default)]
 enum Wanted {
     #[default]
@@ -373,8 +374,20 @@ impl RoutingTable {
         self.trie.matching(topic, scratch, &mut collect);
         fold(found, durable);
         found.clear();
+        found.shrink_to(SPARE);
         shards.sort_unstable();
         shards.dedup();
         groups.sort_unstable_by_key(|g| g.queue);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_pattern_carries_is_small() {
+        assert_eq!(size_of::<Wanted>(), 24);
+        assert_eq!(size_of::<Option<Wanted>>(), 24, "the arena needs no tag");
     }
 }

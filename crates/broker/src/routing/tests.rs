@@ -37,40 +37,41 @@ pub(super) const TOPICS: [&str; 8] = [
 ];
 
 pub(super) fn subscription(queue: u64) -> Subscription {
-    Subscription {
-        queue: QueueId(queue),
-        place: queue as u32 + 7,
-        qos: QoS::AtLeastOnce,
-        no_local: false,
-        keep_retain: false,
-        id: None,
-        mark: 0,
+    asked(queue, QoS::AtLeastOnce, Terms::default())
+}
+
+fn asked(queue: u64, qos: QoS, terms: Terms) -> Subscription {
+    Subscription::new(QueueId(queue), queue as u32 + 7, qos, terms)
+}
+
+prop_compose! {
+    fn any_terms()(
+        no_local: bool, keep_retain: bool, id in proptest::option::of(1..4u32), mark in 0..9u64,
+    ) -> Terms {
+        Terms { no_local, keep_retain, id, mark }
     }
 }
 
 prop_compose! {
-    fn any_subscription(queues: u64)(
-        queue in 1..=queues, qos in 0..3u8, no_local: bool, keep_retain: bool,
-        id in proptest::option::of(1..4u32), mark in 0..9u64,
-    ) -> Subscription {
+    fn any_subscription(queues: u64)(queue in 1..=queues, qos in 0..3u8, terms in any_terms()) -> Subscription {
         let qos = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce][usize::from(qos)];
-        Subscription { qos, no_local, keep_retain, id, mark, ..subscription(queue) }
+        asked(queue, qos, terms)
     }
 }
 
 /// The definition of a fold.
 fn naive(all: &[Subscription]) -> Option<Folded> {
-    let ids: BTreeSet<u32> = all.iter().filter_map(|s| s.id).collect();
+    let ids: BTreeSet<u32> = all.iter().filter_map(|s| s.terms().id).collect();
     let ids: Vec<u32> = ids.into_iter().collect();
     Some(Folded {
         qos: all.iter().map(|s| s.qos).max()?,
-        keep_retain: all.iter().any(|s| s.keep_retain),
+        keep_retain: all.iter().any(|s| s.terms().keep_retain),
         ids: match ids[..] {
             [] => Ids::None,
             [id] => Ids::One(id),
             _ => Ids::Many(ids.into()),
         },
-        mark: all.iter().map(|s| s.mark).min()?,
+        mark: all.iter().map(|s| s.terms().mark).min()?,
     })
 }
 
@@ -84,7 +85,11 @@ fn check_destinations(got: &[Destination], expected: &[Subscription]) {
     assert_eq!(queues, by_queue.keys().copied().collect::<Vec<_>>());
     for destination in got {
         let all = &by_queue[&destination.queue];
-        let others: Vec<_> = all.iter().filter(|s| !s.no_local).copied().collect();
+        let others: Vec<_> = all
+            .iter()
+            .filter(|s| !s.terms().no_local)
+            .copied()
+            .collect();
         assert_eq!(destination.place, all[0].place);
         assert_eq!(destination.for_origin(QueueId(0)), naive(all).as_ref());
         assert_eq!(
@@ -94,7 +99,25 @@ fn check_destinations(got: &[Destination], expected: &[Subscription]) {
     }
 }
 
+#[test]
+fn a_subscription_is_small_and_so_is_a_list_of_one() {
+    assert_eq!((size_of::<Subscription>(), size_of::<List>()), (24, 24));
+    assert_eq!(
+        size_of::<Option<List>>(),
+        24,
+        "arenas need no tag of their own"
+    );
+}
+
 proptest! {
+    #[test]
+    fn a_subscription_keeps_its_terms(
+        no_local: bool, keep_retain: bool, id in proptest::option::of(1..1u32 << 28), mark in 0..1u64 << 56,
+    ) {
+        let terms = Terms { no_local, keep_retain, id, mark };
+        prop_assert_eq!(asked(1, QoS::ExactlyOnce, terms).terms(), terms);
+    }
+
     #[test]
     fn a_fold_is_one_destination_per_queue(
         mut found in proptest::collection::vec(any_subscription(4), 0..12)
@@ -138,9 +161,11 @@ proptest! {
             match what {
                 0 => prop_assert_eq!(table.unsubscribe(filter, s.queue), model.remove(&key).is_some()),
                 1 => {
-                    table.set_mark(filter, s.queue, s.mark);
+                    let terms = s.terms();
+                    table.set_mark(filter, s.queue, terms.mark);
                     if let Some(old) = model.get_mut(&key) {
-                        old.mark = s.mark;
+                        let terms = Terms { mark: terms.mark, ..old.terms() };
+                        *old = Subscription::new(old.queue, old.place, old.qos, terms);
                     }
                 }
                 _ => {

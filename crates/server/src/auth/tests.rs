@@ -119,7 +119,8 @@ fn an_unknown_user_takes_as_long_as_a_wrong_password() {
     };
     let (known, unknown) = (time("alice"), time("nobody"));
     assert!(
-        unknown * 2 > known && known * 2 > unknown,
+        // Without a hash it would be a thousandth; a machine that others use too is often at a half.
+        unknown * 10 > known && known * 10 > unknown,
         "{known:?} {unknown:?}"
     );
 }

@@ -205,9 +205,11 @@ impl ShardThread {
                         self.shard.on_mail(mail, self.now);
                     }
                 }
-                Letter::Durable(upto) => {
-                    self.shard.on_durable(upto, self.now);
-                    self.unsettled.settle(upto);
+                Letter::Durable(mark) => {
+                    self.shard.on_durable(&mark, self.now);
+                    let shard = &self.shard;
+                    self.unsettled
+                        .settle(|since, upto| shard.is_durable(since, upto));
                 }
                 Letter::Body(ticket, body) => {
                     if let Err(lost) = self.shard.on_body(ticket, body, self.now) {

@@ -7,33 +7,28 @@ use super::ShardThread;
 use crate::reply::Reply;
 use broker::inspect::{Answer, Question};
 use broker::operator::{Command, Done};
-use std::collections::VecDeque;
 
 /// Commands that are done and wait for the log. As many as operators wait for: the admin side has a
 /// bound on its requests, and the broker's own messages ask for no answer.
 #[derive(Default)]
 pub(super) struct Unsettled {
-    /// All store operations up to here are durable.
-    durable: u64,
-    answers: VecDeque<(u64, Reply<Done>, Done)>,
+    answers: Vec<Unanswered>,
+}
+
+/// Waits for the store operations above `since`, up to `upto`.
+struct Unanswered {
+    since: u64,
+    upto: u64,
+    reply: Reply<Done>,
+    done: Done,
 }
 
 impl Unsettled {
-    /// Answers once operation `upto` is durable.
-    fn add(&mut self, upto: u64, reply: Reply<Done>, done: Done) {
-        if upto <= self.durable {
-            reply.send(done);
-        } else {
-            self.answers.push_back((upto, reply, done));
-        }
-    }
-
-    /// All operations up to `upto` are durable.
-    pub(super) fn settle(&mut self, upto: u64) {
-        self.durable = self.durable.max(upto);
-        let durable = self.durable;
-        while let Some((_, reply, done)) = self.answers.pop_front_if(|(at, ..)| *at <= durable) {
-            reply.send(done);
+    /// Sends each answer whose operations are durable.
+    pub(super) fn settle(&mut self, is_durable: impl Fn(u64, u64) -> bool) {
+        let settled = |answer: &mut Unanswered| is_durable(answer.since, answer.upto);
+        for answer in self.answers.extract_if(.., settled) {
+            answer.reply.send(answer.done);
         }
     }
 }
@@ -44,10 +39,19 @@ impl ShardThread {
     }
 
     pub(super) fn command(&mut self, command: Command, reply: Option<Reply<Done>>) {
+        let since = self.shard.emitted();
         let done = self.shard.command(command, self.now);
-        if let Some(reply) = reply {
-            self.unsettled.add(self.shard.emitted(), reply, done);
+        let Some(reply) = reply else { return };
+        let upto = self.shard.emitted();
+        if self.shard.is_durable(since, upto) {
+            return reply.send(done);
         }
+        self.unsettled.answers.push(Unanswered {
+            since,
+            upto,
+            reply,
+            done,
+        });
     }
 }
 
@@ -57,29 +61,26 @@ mod tests {
     use std::sync::mpsc::sync_channel;
 
     #[test]
-    fn an_answer_waits_for_the_log_and_keeps_its_place() {
+    fn each_answer_waits_for_its_own_operations() {
         let (sender, answers) = sync_channel(4);
-        let reply = || {
-            let sender = sender.clone();
-            Reply::new(move |done| sender.send(done).unwrap())
-        };
         let mut unsettled = Unsettled::default();
-        unsettled.add(0, reply(), Done::NotFound);
-        assert_eq!(
-            answers.try_recv(),
-            Ok(Done::NotFound),
-            "nothing to wait for"
-        );
-        unsettled.add(3, reply(), Done::Yes);
-        unsettled.add(5, reply(), Done::NotFound);
-        unsettled.settle(2);
+        for (since, upto, done) in [(0, 3, Done::Yes), (3, 5, Done::NotFound)] {
+            let sender = sender.clone();
+            unsettled.answers.push(Unanswered {
+                since,
+                upto,
+                reply: Reply::new(move |done| sender.send(done).unwrap()),
+                done,
+            });
+        }
+        unsettled.settle(|_, upto| upto <= 2);
         assert!(answers.try_recv().is_err());
-        unsettled.settle(4);
-        assert_eq!(answers.try_recv(), Ok(Done::Yes));
-        assert!(answers.try_recv().is_err());
-        unsettled.add(4, reply(), Done::Yes);
-        assert_eq!(answers.try_recv(), Ok(Done::Yes), "durable already");
-        unsettled.settle(5);
+        // 2 is held back.
+        unsettled.settle(|since, upto| upto <= 5 && since >= 2);
         assert_eq!(answers.try_recv(), Ok(Done::NotFound));
+        assert!(answers.try_recv().is_err());
+        unsettled.settle(|_, upto| upto <= 5);
+        assert_eq!(answers.try_recv(), Ok(Done::Yes));
+        assert!(unsettled.answers.is_empty());
     }
 }

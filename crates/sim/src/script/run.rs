@@ -280,6 +280,7 @@ impl Run {
             }
             ["anonymous", how] => self.anonymous = how == "on",
             ["auth", rounds] => self.rounds = words::number(rounds.trim_start_matches("rounds="))?,
+            ["disk"] => self.config.on_disk = true,
             ["reset"] => self.config.settings = world::default_settings(),
             ["reload"] => {
                 let settings: Settings = self.config.settings.clone();
@@ -306,6 +307,8 @@ impl Run {
             }
             ["hold", "log"] => world.hold_log(true),
             ["release", "log"] => world.hold_log(false),
+            ["disk", "full"] => world.fill_disk(true),
+            ["disk", "free"] => world.fill_disk(false),
             ["hold", "reads"] => world.hold_reads(true),
             ["release", "reads"] => world.hold_reads(false),
             ["hold", "auth"] => world.hold_auth(true),

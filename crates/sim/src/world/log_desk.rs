@@ -22,11 +22,35 @@ struct Noted {
     id: Option<MessageId>,
 }
 
+/// How far the operations of a shard are.
+#[derive(Default)]
+struct Given {
+    /// The last that was given to the log.
+    last: u64,
+    /// All up to here are durable.
+    upto: u64,
+    /// So are all up to here, but these.
+    passed: u64,
+    held: BTreeSet<u64>,
+}
+
+impl Given {
+    fn settle(&mut self, mark: &Durable) {
+        self.upto = mark.upto;
+        self.passed = mark.passed;
+        self.held.extend(&mark.held);
+        self.held.retain(|seq| *seq > mark.upto);
+    }
+
+    fn is_durable(&self, seq: u64) -> bool {
+        seq <= self.passed && !self.held.contains(&seq)
+    }
+}
+
 pub(super) struct LogDesk {
     keeper: Keeper,
     epoch: u64,
-    /// For each shard the last number that was given to the log, and the last that is durable.
-    given: BTreeMap<ShardId, (u64, u64)>,
+    given: BTreeMap<ShardId, Given>,
     /// The disk has no room.
     full: bool,
     /// It has ended in an error: the node is about to die.
@@ -87,7 +111,7 @@ impl LogDesk {
 
     pub(super) fn can_sync(&self) -> bool {
         // Where something waits for room, the log tries again once there is some.
-        let behind = !self.full && self.given.values().any(|(given, durable)| given > durable);
+        let behind = !self.full && self.given.values().any(|given| given.last > given.upto);
         (behind || !self.unsynced.is_empty()) && !self.held && !self.failed
     }
 
@@ -180,33 +204,37 @@ impl LogDesk {
     }
 
     /// What is durable now; an error means that the node must die.
-    pub(super) fn sync(&mut self) -> Result<Vec<(ShardId, u64)>, LogError> {
+    pub(super) fn sync(&mut self) -> Result<Vec<Durable>, LogError> {
         let mut marks = Vec::new();
         let batch = std::mem::take(&mut self.unsynced);
         for op in &batch {
             self.see(&op.record);
-            let (given, _) = self.given.entry(op.shard).or_insert((0, op.seq - 1));
-            *given = op.seq;
+            let before = op.seq - 1;
+            let given = self.given.entry(op.shard).or_insert_with(|| Given {
+                upto: before,
+                passed: before,
+                ..Given::default()
+            });
+            given.last = op.seq;
         }
         let written = self.keeper.sync(self.epoch, batch, &mut marks);
         self.failed = written.is_err();
         written?;
-        for Durable { shard, upto } in &marks {
-            if let Some((_, durable)) = self.given.get_mut(shard) {
-                *durable = *upto;
+        for mark in &marks {
+            if let Some(given) = self.given.get_mut(&mark.shard) {
+                given.settle(mark);
             }
         }
         let (given, synced) = (&self.given, &mut self.synced);
         self.appended.retain_mut(|noted| {
             let shard = given.get(&noted.shard);
-            let durable = shard.is_some_and(|(_, durable)| noted.seq <= *durable);
+            let durable = shard.is_some_and(|shard| shard.is_durable(noted.seq));
             if durable {
                 synced.insert(std::mem::take(&mut noted.name));
             }
             !durable
         });
-        let marks = marks.into_iter();
-        Ok(marks.map(|Durable { shard, upto }| (shard, upto)).collect())
+        Ok(marks)
     }
 
     /// Notes names that no later life of the node may use again.

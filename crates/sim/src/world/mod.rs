@@ -32,7 +32,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use store::Log;
+use store::{Durable, Log};
 use trace::Trace;
 
 /// The client's end of a simulated socket.
@@ -83,7 +83,7 @@ enum Letter {
     Mails(Vec<Mail>),
     Accepted(Sock),
     Arrive(Sock, Box<Handoff>),
-    Durable(u64),
+    Durable(Durable),
     Body(u64, Option<Body>),
     Auth(AuthReply),
     Settings(Arc<Settings>),

@@ -189,8 +189,8 @@ impl Inner {
                 let synced = self.log.borrow_mut().sync();
                 match synced {
                     Ok(marks) => {
-                        for (shard, upto) in marks {
-                            self.post(shard, Letter::Durable(upto));
+                        for mark in marks {
+                            self.post(mark.shard, Letter::Durable(mark));
                         }
                     }
                     Err(error) => self.event(("the log has failed", error.to_string())),

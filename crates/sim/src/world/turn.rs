@@ -61,7 +61,7 @@ impl Inner {
             };
             match letter {
                 Letter::Mails(mails) => mails.into_iter().for_each(|mail| shard.on_mail(mail, now)),
-                Letter::Durable(upto) => shard.on_durable(upto, now),
+                Letter::Durable(mark) => shard.on_durable(&mark, now),
                 Letter::Body(ticket, body) => {
                     if let Err(lost) = shard.on_body(ticket, body, now) {
                         panic!("{lost}");

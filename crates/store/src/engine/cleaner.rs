@@ -14,7 +14,7 @@ use crate::format::message::UnixOffset;
 use crate::format::record::{Fact, Living, message_parts, put_copy, put_record};
 use crate::format::segment::SEGMENT_HEAD;
 use crate::planted::{Bug, Planted};
-use crate::store_error::StoreError;
+use crate::store_error::{Damage, StoreError};
 use message::MessageId;
 use message::record::{Record, RowKey};
 use std::collections::VecDeque;
@@ -27,9 +27,9 @@ const PACE: u64 = 3;
 
 #[derive(Default)]
 pub(super) struct Cleaner {
-    cleaning: Option<Cleaning>,
+    pub(super) cleaning: Option<Cleaning>,
     /// Bytes of the tail that may still be read.
-    credit: u64,
+    pub(super) credit: u64,
     /// Of all bytes that have died, those that have been credited.
     died: u64,
     ended: bool,
@@ -37,22 +37,24 @@ pub(super) struct Cleaner {
     pub(super) moved: u64,
 }
 
-struct Cleaning {
-    segment: u32,
+pub(super) struct Cleaning {
+    pub(super) segment: u32,
     /// Up to where it has been read, and where it ends.
-    at: u32,
-    end: u32,
+    pub(super) at: u32,
+    pub(super) end: u32,
     reading: bool,
     /// The batch there is longer than what is usually read at once.
-    batch: u32,
-    found: VecDeque<Found>,
+    pub(super) batch: u32,
+    /// It cannot be gone through from `at` on.
+    pub(super) damage: Option<Damage>,
+    pub(super) found: VecDeque<Found>,
     /// The last batch that holds copies.
     copied_in: u64,
 }
 
 /// A frame that lived when it was read.
 #[derive(Debug)]
-enum Found {
+pub(super) enum Found {
     Message(MessageId, Place, Vec<u8>),
     Row(RowKey, Place),
     End(RowKey, Place),
@@ -263,6 +265,7 @@ impl Engine {
                 end,
                 reading: false,
                 batch: 0,
+                damage: None,
                 found: VecDeque::new(),
                 copied_in: 0,
             });
@@ -291,13 +294,27 @@ impl Engine {
         self.start(Lane::Read, vec![read], Purpose::Clean);
     }
 
-    /// Goes through the whole batches that were read.
+    /// Looks at what was read of the tail.
     pub(super) fn clean_with(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let Some(cleaning) = &mut self.cleaner.cleaning else {
             return Ok(());
         };
         cleaning.reading = false;
         cleaning.batch = 0;
+        if let Some(damage) = cleaning.damage.take() {
+            return self.take_living(bytes, damage);
+        }
+        if let Err(damage) = self.go_through(bytes) {
+            self.salvage_tail(damage);
+        }
+        Ok(())
+    }
+
+    /// Goes through the whole batches of `bytes`.
+    fn go_through(&mut self, bytes: &[u8]) -> Result<(), Damage> {
+        let Some(cleaning) = &mut self.cleaner.cleaning else {
+            return Ok(());
+        };
         let (segment, end) = (cleaning.segment, cleaning.end);
         let mut left = bytes;
         while cleaning.at < end {
@@ -312,7 +329,7 @@ impl Engine {
                 // To be read on from here.
                 cleaning.batch = total as u32;
                 if left.len() as u32 >= end - at {
-                    return Err(wrong(FormatError::Short("the batch")).into());
+                    return Err(wrong(FormatError::Short("the batch")));
                 }
                 break;
             }
@@ -334,7 +351,7 @@ impl Engine {
 }
 
 /// Adds what lives of a frame.
-fn look(
+pub(super) fn look(
     state: &State,
     body: &[u8],
     place: Place,

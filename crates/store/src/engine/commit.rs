@@ -120,7 +120,7 @@ impl Engine {
             let held_back = self.held_back;
             if held_back {
                 // What is behind a held message may not need the room that it waits for.
-                while self.intake.hold_front() {}
+                while self.hold_front() {}
                 if self.intake.is_empty() && !self.cleaner.has_copies() && !self.commit.announce {
                     return Ok(());
                 }
@@ -214,7 +214,7 @@ impl Engine {
             }
         }
         while batch.bytes.len() < self.settings.batch_bytes {
-            if self.held_back && self.intake.hold_front() {
+            if self.held_back && self.hold_front() {
                 continue;
             }
             let Some(record) = self.intake.front() else {
@@ -233,6 +233,14 @@ impl Engine {
         }
         self.intake.forget_ended();
         Ok(Gathered::Enough)
+    }
+
+    fn hold_front(&mut self) -> bool {
+        let held = self.intake.hold_front();
+        if let Some((shard, seq)) = held {
+            self.progress.held(shard, seq);
+        }
+        held.is_some()
     }
 
     /// Appends the front of what waits. Gives back its size where it does not fit.
@@ -286,8 +294,9 @@ impl Engine {
         };
         let body = &batch.bytes[start + FRAME_HEAD..];
         let wrong = |e| damage(place.segment, u64::from(place.at), &e);
-        head.items.push(place.at, place.len, body).map_err(wrong)?;
-        self.state.apply(Fact::decode(body).map_err(wrong)?, place);
+        let fact = Fact::decode(body).map_err(wrong)?;
+        head.items.push(place.at, place.len, body, &fact);
+        self.state.apply(fact, place);
         batch.count += 1;
         Ok(None)
     }

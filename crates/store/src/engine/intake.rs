@@ -29,6 +29,8 @@ pub(crate) struct Intake {
     held: VecDeque<Waiting>,
     held_ids: Map<MessageId, Box<[QoS]>>,
     held_keys: BTreeSet<RowKey>,
+    /// The sessions whose messages are held.
+    held_origins: Set<QueueId>,
     /// Sessions that ended while something was held.
     ended: Set<QueueId>,
     /// How many operations were ever given, and taken.
@@ -45,6 +47,7 @@ impl Intake {
             held: VecDeque::new(),
             held_ids: hash::map(seed),
             held_keys: BTreeSet::new(),
+            held_origins: hash::set(seed),
             ended: hash::set(seed),
             given: 0,
             taken: 0,
@@ -114,12 +117,10 @@ impl Intake {
         !self.held.is_empty()
     }
 
-    /// Sets the front aside, where it is a message or hangs on one that was set aside. False where it
-    /// may be written.
-    pub(crate) fn hold_front(&mut self) -> bool {
-        let Some(record) = self.front() else {
-            return false;
-        };
+    /// Sets the front aside, where it is a message or hangs on one that was set aside: whose it is, and
+    /// its number. `None` where it may be written.
+    pub(crate) fn hold_front(&mut self) -> Option<(ShardId, u64)> {
+        let record = self.front()?;
         if !self.must_wait(record) {
             if let Record::Delete(RowKey::Session(queue)) = record
                 && self.is_holding()
@@ -127,11 +128,9 @@ impl Intake {
                 let queue = *queue;
                 self.ended.insert(queue);
             }
-            return false;
+            return None;
         }
-        let Some(op) = self.pop() else {
-            return false;
-        };
+        let op = self.pop()?;
         self.taken -= 1;
         match &op.record {
             Record::Enqueue(e) => {
@@ -139,22 +138,25 @@ impl Intake {
                 self.held_ids.insert(e.id, qos);
                 let received = e.qos2_id.map(|(queue, id)| RowKey::Received(queue, id));
                 self.held_keys.extend(received);
+                self.held_origins.insert(e.message.origin);
             }
             Record::Put(row) => drop(self.held_keys.insert(row.key())),
             Record::Delete(key) => drop(self.held_keys.insert(key.clone())),
             Record::Settle { .. } | Record::Assign { .. } => {}
         }
+        let place = (op.shard, op.seq);
         self.held.push_back(op);
-        true
+        Some(place)
     }
 
     fn must_wait(&self, record: &Record) -> bool {
         match record {
             Record::Enqueue(_) => true,
             Record::Settle { id, .. } | Record::Assign { id, .. } => self.held_ids.contains_key(id),
-            // A will that was sent is deleted behind the message; its session behind that.
-            Record::Delete(key @ RowKey::Will(_)) => {
-                self.is_holding() || self.held_keys.contains(key)
+            // A will that was sent is deleted behind the message, which its session sent; its session
+            // behind that.
+            Record::Delete(key @ RowKey::Will(queue)) => {
+                self.held_origins.contains(queue) || self.held_keys.contains(key)
             }
             Record::Delete(RowKey::Session(queue)) => {
                 self.held_keys.contains(&RowKey::Will(*queue))
@@ -180,6 +182,7 @@ impl Intake {
         self.queue = held;
         self.held_ids.clear();
         self.held_keys.clear();
+        self.held_origins.clear();
     }
 
     /// True where nothing that was held for an ended session is left in the queue.

@@ -17,6 +17,7 @@ mod reads;
 mod reserve;
 mod retained;
 mod row_keys;
+pub(crate) mod salvage;
 pub(crate) mod segments;
 mod settings;
 pub(crate) mod state;
@@ -54,6 +55,8 @@ pub enum Event {
     HoldBack,
     /// There is room again.
     Resume,
+    /// A segment is damaged where nothing lives. What lives in it has been taken out.
+    DeadDamage(Damage),
     /// These segments, the last of them up to this byte, are the whole log. They are left as they are
     /// until [`Engine::backup_done`].
     BackupReady {

@@ -1,11 +1,15 @@
 //! Which message is the retained value of which topic, and which topics have lost theirs.
 //!
-//! Owned by the state. An end is remembered for a while, so that an older value which is written late
-//! does not rise again: a value comes late by one turn of a shard at most.
+//! Owned by the state. A topic is known by a keyed hash of 128 bits (SipHash-2-4), as there may be millions:
+//! among a billion topics the chance that any two are taken for one is below 10^-20, and nobody who does
+//! not know the key can look for such two. An end is remembered for a while, so that an older value which
+//! is written late does not rise again: a value comes late by one turn of a shard at most.
 
 use super::index::Place;
 use message::{Map, MessageId, hash};
-use std::collections::VecDeque;
+use siphasher::sip128::{Hasher128, SipHasher24};
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::Hasher;
 
 /// Ends that are remembered.
 const MAX_ENDS: usize = 65_536;
@@ -17,16 +21,16 @@ pub(crate) enum Value {
     Ended(Place),
 }
 
-#[derive(Clone, Copy)]
-struct Topic {
-    version: u64,
-    value: Value,
-}
+/// Names a topic.
+type Key = u128;
 
 pub(crate) struct Retained {
-    topics: Map<Box<str>, Topic>,
+    seed: u64,
+    /// Those with a value, in little room: with the version of it.
+    held: BTreeMap<Key, (u64, MessageId)>,
+    ended: Map<Key, (u64, Place)>,
     /// Ends, oldest first, with their versions.
-    ends: VecDeque<(Box<str>, u64)>,
+    ends: VecDeque<(Key, u64)>,
     max_ends: usize,
 }
 
@@ -42,36 +46,48 @@ pub(crate) struct Change {
 impl Retained {
     pub(crate) fn new(seed: u64) -> Self {
         Retained {
-            topics: hash::map(seed),
+            seed,
+            held: BTreeMap::new(),
+            ended: hash::map(seed),
             ends: VecDeque::new(),
             max_ends: MAX_ENDS,
         }
     }
 
+    fn key(&self, topic: &str) -> Key {
+        let mut hasher = SipHasher24::new_with_keys(self.seed, !self.seed);
+        hasher.write(topic.as_bytes());
+        hasher.finish128().as_u128()
+    }
+
     /// `None` where a later version is known already.
     pub(crate) fn set(&mut self, topic: &str, version: u64, value: Value) -> Option<Change> {
-        let old = self.topics.get(topic).copied();
-        if old.is_some_and(|old| old.version > version) {
+        let key = self.key(topic);
+        let held = self.held.get(&key).copied();
+        let ended = self.ended.get(&key).copied();
+        let old = held.map(|(version, _)| version);
+        let old = old.or(ended.map(|(version, _)| version));
+        if old.is_some_and(|old| old > version) {
             return None;
         }
-        let mut change = Change::default();
-        // A copy of an end that is known: it has moved, and is as old as before.
-        let mut moved = false;
-        match old.map(|old| old.value) {
-            Some(Value::Held(id)) => change.held = Some(id),
-            Some(Value::Ended(place)) => {
-                moved = old.is_some_and(|old| old.version == version);
-                change.ends.push(place);
+        let mut change = Change {
+            held: held.map(|(_, id)| id),
+            ..Change::default()
+        };
+        change.ends.extend(ended.map(|(_, place)| place));
+        match value {
+            Value::Held(id) => {
+                self.ended.remove(&key);
+                self.held.insert(key, (version, id));
             }
-            None => {}
-        }
-        if matches!(value, Value::Ended(_)) && !moved {
-            self.ends.push_back((topic.into(), version));
-        }
-        let now = Topic { version, value };
-        match self.topics.get_mut(topic) {
-            Some(known) => *known = now,
-            None => drop(self.topics.insert(topic.into(), now)),
+            Value::Ended(place) => {
+                self.held.remove(&key);
+                self.ended.insert(key, (version, place));
+                // A copy of an end that is known has moved, and is as old as before.
+                if ended.is_none_or(|(known, _)| known != version) {
+                    self.ends.push_back((key, version));
+                }
+            }
         }
         self.forget_an_end(&mut change);
         Some(change)
@@ -81,38 +97,33 @@ impl Retained {
         if self.ends.len() <= self.max_ends {
             return;
         }
-        let Some((topic, version)) = self.ends.pop_front() else {
+        let Some((key, version)) = self.ends.pop_front() else {
             return;
         };
-        if let Some(Topic {
-            version: known,
-            value: Value::Ended(place),
-        }) = self.topics.get(&topic)
-            && *known == version
+        if let Some((known, place)) = self.ended.get(&key).copied()
+            && known == version
         {
-            change.ends.push(*place);
-            self.topics.remove(&topic);
+            change.ends.push(place);
+            self.ended.remove(&key);
         }
     }
 
     /// The message that holds a value is replaced by one that may hold none.
     pub(crate) fn forget(&mut self, id: MessageId) {
-        self.topics
-            .retain(|_, topic| topic.value != Value::Held(id));
+        self.held.retain(|_, (_, held)| *held != id);
     }
 
     pub(crate) fn holder(&self, topic: &str) -> Option<MessageId> {
-        match self.topics.get(topic)?.value {
-            Value::Held(id) => Some(id),
-            Value::Ended(_) => None,
-        }
+        self.held.get(&self.key(topic)).map(|(_, id)| *id)
+    }
+
+    /// The frames that hold ends.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = Place> {
+        self.ended.values().map(|(_, place)| *place)
     }
 
     /// The frame that holds the end of a topic.
     pub(crate) fn end_at(&self, topic: &str) -> Option<Place> {
-        match self.topics.get(topic)?.value {
-            Value::Ended(place) => Some(place),
-            Value::Held(_) => None,
-        }
+        self.ended.get(&self.key(topic)).map(|(_, place)| *place)
     }
 }

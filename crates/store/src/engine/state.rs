@@ -8,6 +8,7 @@
 use super::index::{Index, Owed, Place};
 use super::occupancy::Occupancy;
 use super::retained::{Retained, Value};
+use super::salvage::Living;
 use crate::format::record::{Fact, Head, Marks, Slot, Value as ValueFact};
 use crate::{Live, Waiting};
 use message::record::{Row, RowKey};
@@ -106,6 +107,20 @@ impl State {
         self.retained.end_at(topic) == Some(place)
     }
 
+    /// All that lives in a segment, in order of place.
+    pub(crate) fn living_in(&self, segment: u32) -> Vec<Living> {
+        let messages = self.index.ids().map(|(_, place)| (place, None));
+        let ends = self.retained.ends().map(|place| (place, None));
+        let rows = self.rows.iter();
+        let rows = rows.map(|(key, kept)| (kept.place, Some(key.clone())));
+        let all = messages.chain(ends).chain(rows);
+        let mut living: Vec<Living> = all.filter(|(p, _)| p.segment == segment).collect();
+        living.sort_by_key(|(place, _)| place.at);
+        // A message may be the end of a topic's value as well.
+        living.dedup_by_key(|(place, _)| place.at);
+        living
+    }
+
     fn raise(&mut self, message: MessageId, queue: QueueId, version: u64) {
         let marks = &mut self.marks;
         marks.message = marks.message.max(message);
@@ -115,7 +130,8 @@ impl State {
 
     fn message(&mut self, head: &Head<'_>, value: Option<ValueFact<'_>>, place: Place) {
         let id = head.id;
-        let slots: Vec<Slot> = head.slots().collect();
+        let mut slots = Vec::with_capacity(head.count());
+        slots.extend(head.slots());
         self.forget(id, value);
         for slot in &slots {
             self.raise(id, slot.queue.max(slot.group.unwrap_or_default()), 0);

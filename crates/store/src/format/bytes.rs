@@ -67,8 +67,19 @@ impl<'a> Reader<'a> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    /// A LEB128 number of at most 64 bits.
+    /// A LEB128 number of at most 64 bits; most are one byte.
+    #[inline]
     pub(crate) fn number(&mut self) -> Result<u64> {
+        match self.left {
+            [byte, left @ ..] if *byte < 0x80 => {
+                self.left = left;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_number(),
+        }
+    }
+
+    fn long_number(&mut self) -> Result<u64> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.u8()?;

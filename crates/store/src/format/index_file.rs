@@ -4,6 +4,7 @@
 //! own check sum is right and the segment is as long as it says; else the segment itself is read.
 
 use super::bytes::{FormatError, Reader, Result, put_blob, put_number};
+use super::record::{Fact, put_brief};
 use super::{FORMAT_VERSION, Salt};
 
 const MAGIC: [u8; 8] = *b"waypidx\n";
@@ -41,13 +42,13 @@ pub(crate) struct Items {
 }
 
 impl Items {
-    pub(crate) fn push(&mut self, at: u32, len: u32, body: &[u8]) -> Result<()> {
+    /// `body` is the frame's, `fact` what it says.
+    pub(crate) fn push(&mut self, at: u32, len: u32, body: &[u8], fact: &Fact<'_>) {
         self.brief.clear();
-        super::record::put_brief(&mut self.brief, body)?;
+        put_brief(&mut self.brief, body, fact);
         put_number(&mut self.bytes, u64::from(at));
         put_number(&mut self.bytes, u64::from(len));
         put_blob(&mut self.bytes, &self.brief);
-        Ok(())
     }
 
     /// The whole file. Leaves nothing here.

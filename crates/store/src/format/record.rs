@@ -225,6 +225,8 @@ pub(crate) struct Head<'a> {
     pub(crate) qos2: Option<(QueueId, u16)>,
     count: usize,
     dests: &'a [u8],
+    /// Where the message begins in the body of the frame.
+    end: usize,
 }
 
 /// Which retained value a message is; with an empty payload, the end of one.
@@ -267,8 +269,15 @@ impl<'a> Head<'a> {
             qos2,
             count,
             dests: &before[..before.len() - after.len()],
+            // The kind stands before `bytes`.
+            end: 1 + bytes.len() - after.len(),
         };
         Ok((head, after))
+    }
+
+    /// How many destinations there are.
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> + use<'a> {
@@ -401,21 +410,18 @@ impl<'a> Value<'a> {
     }
 }
 
-/// The body of a frame without the message, for index files: the same [`Fact`] comes out of it.
-pub(crate) fn put_brief(out: &mut Vec<u8>, body: &[u8]) -> Result<()> {
-    if body.first() != Some(&MESSAGE) {
+/// The body of a frame, which says `fact`, without the message, for index files: the same [`Fact`] comes out of it.
+pub(crate) fn put_brief(out: &mut Vec<u8>, body: &[u8], fact: &Fact<'_>) {
+    let Fact::Message(head, value) = fact else {
         out.extend_from_slice(body);
-        return Ok(());
-    }
-    let (head, message) = Head::decode(&body[1..])?;
-    out.extend_from_slice(&body[..body.len() - message.len()]);
-    if head.retained {
-        let value = Value::decode(message)?;
+        return;
+    };
+    out.extend_from_slice(&body[..head.end]);
+    if let Some(value) = value {
         out.push(u8::from(value.ends));
         put_number(out, value.version);
         super::bytes::put_blob(out, value.topic.as_bytes());
     }
-    Ok(())
 }
 
 /// A message's record taken apart, and the bytes of the message.

@@ -178,7 +178,7 @@ fn body(record: &Record, offset: UnixOffset) -> Vec<u8> {
 
 fn brief_of(body: &[u8]) -> Vec<u8> {
     let mut brief = Vec::new();
-    put_brief(&mut brief, body).unwrap();
+    put_brief(&mut brief, body, &Fact::decode(body).unwrap());
     brief
 }
 
@@ -242,7 +242,7 @@ proptest! {
         let mut items = Items::default();
         let bodies: Vec<_> = records.iter().map(|record| body(record, UnixOffset(0))).collect();
         for (at, body) in (0..).zip(&bodies) {
-            items.push(at, 5, body).unwrap();
+            items.push(at, 5, body, &Fact::decode(body).unwrap());
         }
         let summary = Summary { segment: 3, end: 9, first_batch: 1, last_batch: 2, epoch: 4, first_segment: 1 };
         let file = items.seal(&summary, Salt(1));

@@ -2,6 +2,7 @@
 //!
 //! Nobody's state: functions on a [`Disk`]. Only [`repair`] changes anything, and keeps what it cuts off.
 
+mod dead_damage;
 mod inspect;
 mod repair;
 mod walk;

@@ -26,14 +26,14 @@ pub struct Loss {
     pub segments: Vec<u32>,
 }
 
-/// What [`repair`] would do; `None` where the log is whole.
+/// What [`repair`] would do; `None` where the log is whole, or damaged where nothing lives.
 pub fn what_repair_loses(disk: &dyn Disk) -> Result<Option<Loss>, StoreError> {
     let walk = verify(disk)?;
     plan(disk, &walk)
 }
 
 fn plan(disk: &dyn Disk, walk: &Walk) -> Result<Option<Loss>, StoreError> {
-    let Some(damage) = walk.damage.clone() else {
+    let Some(damage) = walk.damage.clone().filter(|_| !walk.harmless) else {
         return Ok(None);
     };
     let salt = walk.salt.unwrap_or(Salt(0));

@@ -1,5 +1,6 @@
 //! Every byte of a log, gone through in order, up to the first that is wrong.
 
+use super::dead_damage::hits_nothing;
 use crate::engine::Disk;
 use crate::format::message::UnixOffset;
 use crate::format::record::{Fact, live};
@@ -30,6 +31,8 @@ pub struct Walk {
     /// In order, up to the damage; where it lies within a segment, this is the last one.
     pub segments: Vec<SegmentReport>,
     pub damage: Option<Damage>,
+    /// The damage hits nothing that lives: the log starts, and nothing is lost.
+    pub harmless: bool,
     /// Segments behind the damage.
     pub behind: Vec<u32>,
     pub(crate) salt: Option<Salt>,
@@ -37,7 +40,11 @@ pub struct Walk {
 
 /// Checks a log, every byte of it. Reads only.
 pub fn verify(disk: &dyn Disk) -> Result<Walk, StoreError> {
-    walk(disk, &mut |_, _, _, _| {})
+    let mut walk = walk(disk, &mut |_, _, _, _| {})?;
+    if let Some(damage) = &walk.damage {
+        walk.harmless = hits_nothing(disk, damage, &walk.behind)?;
+    }
+    Ok(walk)
 }
 
 /// The same, and shows each good record: its segment, offset, length and what it says.

@@ -42,6 +42,20 @@ pub(crate) struct Chain {
     pub(crate) last: Option<(Vec<u8>, Scan)>,
 }
 
+impl Found {
+    fn empty(salt: Salt, settings: &Settings) -> Self {
+        Found {
+            state: State::new(settings.seed),
+            salt,
+            epoch: 0,
+            last_batch: 0,
+            first: 1,
+            sealed: BTreeMap::new(),
+            next_segment: 1,
+        }
+    }
+}
+
 /// The log of `disk`, folded; what a crash left behind is put right. `fresh` is the salt of a new log.
 pub(crate) fn recover(
     disk: &mut dyn Disk,
@@ -50,15 +64,7 @@ pub(crate) fn recover(
 ) -> Result<Found, StoreError> {
     let chain = find_chain(disk, settings)?;
     let salt = chain.as_ref().map_or(fresh, |chain| chain.salt);
-    let mut found = Found {
-        state: State::new(settings.seed),
-        salt,
-        epoch: 0,
-        last_batch: 0,
-        first: 1,
-        sealed: BTreeMap::new(),
-        next_segment: 1,
-    };
+    let mut found = Found::empty(salt, settings);
     if let Some(Chain {
         segments,
         last: Some((bytes, scan)),
@@ -161,6 +167,30 @@ pub(crate) fn check_head(disk: &dyn Disk, segment: u32, salt: Salt) -> Result<()
     };
     let file = FileName::Segment(segment);
     Err(Damage { file, at: 0, what }.into())
+}
+
+/// What a start would fold, read only; `None` where a segment's index file cannot be believed.
+pub(crate) fn fold_by_indexes(
+    disk: &dyn Disk,
+    settings: &Settings,
+) -> Result<Option<(State, Salt)>, StoreError> {
+    let Some(Chain {
+        salt,
+        segments,
+        last: Some((bytes, scan)),
+    }) = find_chain(disk, settings)?
+    else {
+        return Ok(None);
+    };
+    let mut found = Found::empty(salt, settings);
+    for &segment in &segments[..segments.len() - 1] {
+        if !fold_index(disk, segment, &mut found, settings)? {
+            return Ok(None);
+        }
+    }
+    follow(&mut found, &scan.summary, scan.first_epoch)?;
+    fold_batches(&bytes, &scan, &mut found, &mut Items::default())?;
+    Ok(Some((found.state, salt)))
 }
 
 /// A segment that others follow: every batch of it was durable.
@@ -272,9 +302,9 @@ fn fold_batches(
     let file = FileName::Segment(segment);
     scan.frames(bytes, &mut |at, len, body| {
         let wrong = |e: FormatError| damaged(file, u64::from(at), &e);
-        items.push(at, len, body).map_err(wrong)?;
-        let place = Place { segment, at, len };
-        found.state.apply(Fact::decode(body).map_err(wrong)?, place);
+        let fact = Fact::decode(body).map_err(wrong)?;
+        items.push(at, len, body, &fact);
+        found.state.apply(fact, Place { segment, at, len });
         Ok(())
     })
 }

@@ -194,6 +194,11 @@ fn segments(out: &mut Output, walk: &Walk) -> Result<(), Failure> {
         ))?;
     }
     match &walk.damage {
+        Some(damage) if walk.harmless => out.line(&format!(
+            "{} is damaged at byte {}: {}. Nothing that lives is there: the broker starts, nothing is lost, \
+             nothing is to be repaired. Look at the disk.",
+            damage.file, damage.at, damage.what
+        )),
         Some(damage) => out.line(&damage.to_string()),
         None => out.line("The log is whole."),
     }
@@ -207,7 +212,7 @@ fn repair(look: Look, yes: bool) -> Result<(), Failure> {
         out.line(&if json {
             json!({ "repaired": false }).to_string()
         } else {
-            "The log is whole: nothing was changed.".to_owned()
+            "Nothing that lives is damaged: nothing was changed.".to_owned()
         })?;
         return out.flush();
     };
@@ -300,6 +305,7 @@ fn walk_json(walk: &Walk) -> serde_json::Value {
         "whole": walk.damage.is_none(),
         "segments": walk.segments.iter().map(segment).collect::<Vec<_>>(),
         "damage": damage,
+        "harmless": walk.harmless,
         "behind": walk.behind,
     })
 }

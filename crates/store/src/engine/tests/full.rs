@@ -4,6 +4,7 @@ use super::world::{World, small};
 use crate::engine::Settings;
 use message::QueueId;
 use message::record::{Record, Row, RowKey};
+use std::sync::Arc;
 
 /// Fills the disk until messages are held back.
 fn filled(seed: u64) -> World {
@@ -117,39 +118,42 @@ fn the_end_of_a_session_is_not_held_back() {
     );
 }
 
-/// What a will says is held back, so the will itself must not be forgotten: a crash would lose both.
+/// What a will says is held back, so the will itself must not be forgotten: a crash would lose both. The
+/// will of somebody else, who says goodbye meanwhile, goes.
 #[test]
 fn a_will_stays_until_its_message_is_written() {
     let mut world = filled(3);
-    let queue = QueueId(77);
+    let (queue, other) = (QueueId(77), QueueId(78));
     let Record::Enqueue(enqueue) = world.source.owed_message() else {
         panic!("no message");
     };
-    let will = Row::Will {
-        queue,
-        message: enqueue.message,
-        delay_s: 0,
-        expiry_s: None,
-        due_at_ms: None,
-    };
-    let key = RowKey::Will(queue);
-    world.give(Record::Put(will));
+    for queue in [queue, other] {
+        world.give(Record::Put(Row::Will {
+            queue,
+            message: enqueue.message.clone(),
+            delay_s: 0,
+            expiry_s: None,
+            due_at_ms: None,
+        }));
+    }
     world.rest();
-    let has = |world: &World| {
-        world
-            .engine
-            .state()
-            .rows()
-            .any(|kept| kept.row.key() == key)
+    let has = |world: &World, queue| {
+        let mut rows = world.engine.state().rows();
+        rows.any(|kept| kept.row.key() == RowKey::Will(queue))
     };
-    assert!(has(&world), "rows use the reserve");
-    let message = world.source.owed_message();
-    world.give(message);
-    world.give(Record::Delete(RowKey::Will(queue)));
-    world.give(Record::Delete(RowKey::Session(queue)));
+    assert!(has(&world, queue), "rows use the reserve");
+    let Record::Enqueue(mut enqueue) = world.source.owed_message() else {
+        panic!("no message");
+    };
+    Arc::make_mut(&mut enqueue.message).origin = queue;
+    world.give(Record::Enqueue(enqueue));
+    for queue in [queue, other] {
+        world.give(Record::Delete(RowKey::Will(queue)));
+        world.give(Record::Delete(RowKey::Session(queue)));
+    }
     world.rest();
-    assert!(world.held_back && has(&world));
+    assert!(world.held_back && has(&world, queue) && !has(&world, other));
     world.disk.capacity = 1 << 20;
     world.settle_down().unwrap();
-    assert!(!has(&world));
+    assert!(!has(&world, queue));
 }

@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod dead_damage;
 mod full;
 mod records;
 mod world;

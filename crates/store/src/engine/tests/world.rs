@@ -3,13 +3,31 @@
 use super::records::Source;
 use crate::engine::{Disk, DiskOp, Engine, Event, Lane, Settings};
 use crate::simulated_disk::{Dice, SimulatedDisk};
-use crate::{DiskLog, Fold, Folded, Live, Salt, StoreError};
+use crate::{DiskLog, Durable, Fold, Folded, Live, Salt, StoreError};
 use message::record::{Record, Row, StoreOp};
 use message::{LogId, MessageId, ShardId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Shards that give operations.
 const SHARDS: u64 = 3;
+
+/// What a shard was told.
+#[derive(Default)]
+struct Said {
+    upto: u64,
+    passed: u64,
+    held: BTreeSet<u64>,
+}
+
+impl Said {
+    fn hear(&mut self, mark: &Durable) {
+        assert!(self.upto <= mark.upto && mark.upto <= mark.passed && self.passed <= mark.passed);
+        (self.upto, self.passed) = (mark.upto, mark.passed);
+        self.held.extend(&mark.held);
+        self.held.retain(|seq| *seq > mark.upto);
+        assert!(mark.upto == mark.passed || !self.held.is_empty());
+    }
+}
 
 pub(super) struct World {
     pub(super) dice: Dice,
@@ -26,7 +44,7 @@ pub(super) struct World {
     /// The fold of all that was written.
     pub(super) current: Fold,
     folded: usize,
-    durable: BTreeMap<ShardId, u64>,
+    durable: BTreeMap<ShardId, Said>,
     ops: Vec<(DiskOp, usize)>,
     now: u64,
     pub(super) failed: Option<StoreError>,
@@ -179,7 +197,7 @@ impl World {
         for event in self.engine.take_events() {
             self.events += 1;
             match event {
-                Event::Durable(mark) => drop(self.durable.insert(mark.shard, mark.upto)),
+                Event::Durable(mark) => self.durable.entry(mark.shard).or_default().hear(&mark),
                 Event::Body(ticket, live) => {
                     let wanted = self.current.live(MessageId(ticket));
                     if wanted != live.as_deref() {
@@ -188,7 +206,7 @@ impl World {
                 }
                 Event::HoldBack => self.held_back = true,
                 Event::Resume => self.held_back = false,
-                Event::BackupReady { .. } => {}
+                Event::BackupReady { .. } | Event::DeadDamage(_) => {}
                 Event::Failed(error) => self.failed = Some(error),
             }
         }
@@ -231,24 +249,23 @@ impl World {
 
     /// What each shard has been told is durable, of this life, is written.
     fn durable_records(&self) -> usize {
-        let durable =
-            |(shard, seq): &(ShardId, u64)| self.durable.get(shard).is_some_and(|upto| seq <= upto);
-        let last = self.engine.written.iter().rposition(durable);
+        let last = self.engine.written.iter().rposition(|op| self.is_said(op));
         last.map_or(0, |at| at + 1)
+    }
+
+    /// True where the operation was said to be durable.
+    fn is_said(&self, (shard, seq): &(ShardId, u64)) -> bool {
+        let said = self.durable.get(shard);
+        said.is_some_and(|said| *seq <= said.passed && !said.held.contains(seq))
     }
 
     /// Power fails; the log is opened again, perhaps several times. All that was said to be durable
     /// is there, nothing is there that was not written, and nothing is called damage.
     pub(super) fn crash(&mut self) -> Result<(), String> {
         let durable = self.history.len() + self.durable_records();
-        let lost_word = self
-            .durable
-            .iter()
-            .map(|(shard, upto)| self.given.range((*shard, 0)..=(*shard, *upto)).count())
-            .sum::<usize>();
+        let lost_word = self.given.keys().filter(|op| self.is_said(op)).count();
         let written_durable = self.engine.written[..durable - self.history.len()].iter();
-        let said = written_durable
-            .filter(|(shard, seq)| self.durable.get(shard).is_some_and(|upto| seq <= upto));
+        let said = written_durable.filter(|op| self.is_said(op));
         if said.count() != lost_word {
             return Err("something is durable that was never written".into());
         }
