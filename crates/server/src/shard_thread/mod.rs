@@ -1,4 +1,5 @@
-//! The thread of one shard: a plain readiness loop around a pure state machine.
+//! The driver of one shard: a plain readiness loop around a pure state machine. Which thread turns it
+//! is the concern of `worker`.
 //!
 //! Poll, letters, sockets, timers make one turn; its output leaves as store operations, mails and
 //! moves, questions to the authenticator, then socket writes. Owns the shard, its sockets and one
@@ -146,7 +147,10 @@ impl ShardThread {
     /// Letters, sockets, timers, and what follows from them. `together`: all shards have one thread.
     fn turn(&mut self, events: &Events, now: Now, together: bool) {
         self.inbox.wake_up();
-        self.now = now;
+        // Two threads that take turns may each have looked at the clock before they sat down.
+        if now.ms > self.now.ms {
+            self.now = now;
+        }
         self.together = together;
         self.budget = TURN_BYTES;
         self.read_letters();

@@ -27,7 +27,7 @@ const SHARD_BITS: usize = 0b111 << (usize::BITS - 3);
 /// A shard that this thread works for.
 struct Desk {
     shard: usize,
-    /// When there is something to do there without any event; none for now.
+    /// When there is something to do there without any event; none where that is at once.
     until: Option<u64>,
     /// Its poll has events.
     told: bool,
@@ -263,7 +263,7 @@ impl Worker<'_> {
         let others = || self.room.seats.iter().skip(1);
         for seat in others() {
             seat.unpark();
-            // One that has not parked is to look what its shard waits for now.
+            // One that has not parked is to look what its shard waits for by then.
             seat.inbox.rouse();
         }
         let poll = self.room.seats[self.own].poll();
