@@ -2,9 +2,15 @@
 //!
 //! A push to an inbox never fails and never waits. Instead the sender counts what is on its way to
 //! each target, and admits no further publish from a socket while a target is above its limit; the
-//! target returns the credit once it has dealt with the mails. Owned by the sending shard.
+//! target returns the credit once it has dealt with the mails: with the next mail that it has for the
+//! sender anyway, or by itself where it is much. A mail that brings nothing but a little credit would
+//! wake a thread for nothing. Owned by the sending shard.
 
 use message::ShardId;
+
+/// Credit goes back by itself when it is this part of what there is. A sender that is out of credit has
+/// spent all of it, so what comes back to it is never held up: all that is dealt with is more than a part.
+const PART: u64 = 4;
 
 #[derive(Clone, Copy, Default)]
 struct Account {
@@ -68,15 +74,15 @@ impl Credit {
         }
     }
 
-    /// What is to be returned, for each shard that is owed something.
-    pub(crate) fn settle(&mut self) -> impl Iterator<Item = (ShardId, u64, u64)> + '_ {
-        self.owed
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, a)| a.messages > 0)
-            .map(|(shard, account)| {
-                let Account { bytes, messages } = std::mem::take(account);
-                (shard as ShardId, bytes, messages)
-            })
+    /// What is to be returned to `shard`, which has mail anyway or not.
+    pub(crate) fn settle(&mut self, shard: ShardId, has_mail: bool) -> Option<(u64, u64)> {
+        let account = self.owed.get_mut(usize::from(shard))?;
+        let much =
+            account.bytes >= self.max_bytes / PART || account.messages >= self.max_messages / PART;
+        if account.messages == 0 || !(has_mail || much) {
+            return None;
+        }
+        let Account { bytes, messages } = std::mem::take(account);
+        Some((bytes, messages))
     }
 }

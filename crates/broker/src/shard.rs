@@ -362,17 +362,7 @@ impl Shard {
         if was_above && !self.above_watermark {
             self.retry_held_back(0, now);
         }
-        let credits: Vec<_> = self.credit.settle().collect();
-        for (shard, bytes, messages) in credits {
-            self.mail(
-                shard,
-                Letter::Credit {
-                    by: self.id,
-                    bytes,
-                    messages,
-                },
-            );
-        }
+        self.return_credit();
         for id in std::mem::take(&mut self.moving) {
             let Some(conn) = self.conns.get_mut(id) else {
                 continue;
@@ -391,6 +381,21 @@ impl Shard {
         for (shard, mails) in self.mails.iter_mut().enumerate() {
             if !mails.is_empty() {
                 turn.mails.push((shard as ShardId, std::mem::take(mails)));
+            }
+        }
+    }
+
+    fn return_credit(&mut self) {
+        for shard in 0..self.shared.shards {
+            let has_mail = !self.mails[usize::from(shard)].is_empty();
+            if let Some((bytes, messages)) = self.credit.settle(shard, has_mail) {
+                let by = self.id;
+                let credit = Letter::Credit {
+                    by,
+                    bytes,
+                    messages,
+                };
+                self.mail(shard, credit);
             }
         }
     }

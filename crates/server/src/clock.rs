@@ -21,11 +21,21 @@ impl Clock {
         u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Microseconds since the node started.
+    pub(crate) fn us(&self) -> u64 {
+        u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
     pub(crate) fn now(&self) -> Now {
+        self.at(self.us())
+    }
+
+    /// The time when this clock shows `us`, which it has shown just now.
+    pub(crate) fn at(&self, us: u64) -> Now {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH);
         let unix_ms = unix.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
         Now {
-            ms: self.ms(),
+            ms: us / 1000,
             unix_ms,
         }
     }

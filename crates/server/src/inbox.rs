@@ -101,11 +101,27 @@ impl Inbox {
         self.sleeping.store(false, Ordering::SeqCst);
     }
 
-    fn wake(&self) {
-        if self.sleeping.swap(false, Ordering::SeqCst)
-            && let Err(error) = self.waker.wake()
-        {
+    /// Moves all of `letters` in, and wakes nobody. True where the owner sleeps: then the sender sees to
+    /// it that they are read.
+    pub(crate) fn leave(&self, letters: &mut Vec<Letter>) -> bool {
+        self.lock().append(letters);
+        self.sleeping.load(Ordering::SeqCst)
+    }
+
+    /// Takes the flag of a sleeper down, without waking it: who gets true does its work, or rouses it.
+    pub(crate) fn claim(&self) -> bool {
+        self.sleeping.swap(false, Ordering::SeqCst)
+    }
+
+    pub(crate) fn rouse(&self) {
+        if let Err(error) = self.waker.wake() {
             tracing::error!("a shard cannot be woken: {error}");
+        }
+    }
+
+    pub(crate) fn wake(&self) {
+        if self.claim() {
+            self.rouse();
         }
     }
 

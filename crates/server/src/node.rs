@@ -13,7 +13,7 @@ use crate::entrance::Entrances;
 use crate::inbox::{Inbox, Letter};
 use crate::login::{Login, LoginDesk};
 use crate::node_log::{self, LogEnd};
-use crate::shard_thread::{ShardThread, WAKER};
+use crate::shard_thread::{Seats, ShardThread, Thresholds, WAKER};
 use crate::watchdog::Pulse;
 use crate::wiring::{Event, Wiring};
 use crate::{data_dir, listen, logging};
@@ -87,6 +87,10 @@ pub struct Node {
 impl Node {
     /// Binds all listeners and starts all threads.
     pub fn start(config: Config) -> Result<Node, ServeError> {
+        Node::start_with(config, Thresholds::STANDARD)
+    }
+
+    pub(crate) fn start_with(config: Config, thresholds: Thresholds) -> Result<Node, ServeError> {
         let descriptors = listen::raise_descriptor_limit();
         let doors = doors::bind_all(&config.listeners)?;
         let (sender, events) = sync_channel(MAX_EVENTS);
@@ -117,7 +121,8 @@ impl Node {
         });
         let (clients, operators) = doors.open(&wiring.urls)?;
         let admin = start_admin(operators, &config, &wiring, shared)?;
-        let shards = spawn_shards(shards, polls, &wiring, &login(&config));
+        let seats = Seats::new(&wiring.shards, polls, clock, thresholds);
+        let shards = spawn_shards(shards, &seats, &wiring, &login(&config));
         let shards = shards.map_err(ServeError::Start)?;
         let (acceptor, others) = spawn_others(clients, &wiring).map_err(ServeError::Start)?;
         admin.context.enter(Stage::Serving);
@@ -340,16 +345,16 @@ fn spawn(
 
 fn spawn_shards(
     shards: Vec<Shard>,
-    polls: Vec<Poll>,
+    seats: &Seats,
     wiring: &Arc<Wiring>,
     login: &Login,
 ) -> io::Result<Vec<JoinHandle<()>>> {
-    let numbered = (0..).zip(shards.into_iter().zip(polls));
-    let threads = numbered.map(|(id, (shard, poll))| {
-        let login = login.clone();
+    let threads = (0..).zip(shards).map(|(id, shard)| {
+        let (login, seats) = (login.clone(), seats.clone());
+        let registry = seats.registry(id)?;
         spawn(format!("shard-{id}"), wiring, move |wiring| {
-            let thread = ShardThread::new(id, shard, poll, wiring.clone(), login);
-            thread.run().map_err(|e| e.to_string())
+            let driver = ShardThread::new(id, shard, registry, wiring.clone(), login);
+            seats.run(driver).map_err(|e| e.to_string())
         })
     });
     threads.collect()

@@ -157,7 +157,7 @@ impl ShardThread {
             queued: false,
         };
         let token = Token(HANDSHAKE_BITS | key);
-        match entry.link.register(self.poll.registry(), token) {
+        match entry.link.register(&self.registry, token) {
             Ok(()) => self.handshakes.put_back(entry),
             Err(error) => {
                 self.refuse(entry, &format!("its socket cannot be waited for: {error}"));
@@ -344,8 +344,7 @@ impl ShardThread {
         self.wiring.admission.leave(listener, entry.counted, false);
         // An alert says to the peer what is wrong, where there is room for it.
         let _ = entry.link.flush();
-        let registry = self.poll.registry();
-        self.lingering.add(entry.link, registry, self.now.ms);
+        self.lingering.add(entry.link, &self.registry, self.now.ms);
         Next::Over
     }
 

@@ -1,4 +1,5 @@
-//! The thread of one shard: a plain readiness loop around a pure state machine.
+//! The driver of one shard: a plain readiness loop around a pure state machine. Which thread turns it
+//! is the concern of `worker`.
 //!
 //! Poll, letters, sockets, timers make one turn; its output leaves as store operations, mails and
 //! moves, questions to the authenticator, then socket writes. Owns the shard, its sockets and one
@@ -7,11 +8,18 @@
 
 mod handshakes;
 mod lingering;
+mod load;
 mod operators;
 mod output;
 mod reading;
+mod seats;
 mod slots;
+mod worker;
+#[cfg(test)]
+mod worker_tests;
 
+pub(crate) use load::Thresholds;
+pub(crate) use seats::Seats;
 pub(crate) use slots::Slot as Arrival;
 
 use crate::inbox::{Inbox, Letter};
@@ -25,21 +33,18 @@ use broker::{ConnId, Now, Shard, Turn};
 use handshakes::Handshakes;
 use lingering::Lingering;
 use message::ShardId;
-use mio::{Events, Poll, Registry, Token};
+use mio::{Events, Registry, Token};
 use operators::Unsettled;
 use slots::{Slot, Slots, flag};
 use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// What one read may bring; the buffer is shared by all connections of the shard.
 const SCRATCH_BYTES: usize = 128 << 10;
 /// Bytes that are read in one turn before its output leaves; what is left is read in the next.
 const TURN_BYTES: usize = 1 << 20;
-/// Readiness events taken by one poll.
-const MAX_EVENTS: usize = 1024;
 /// Ends of turns in a row that follow from each other without a look at the sockets.
 const MAX_ROUNDS: usize = 8;
 
@@ -51,7 +56,7 @@ pub(crate) const WAKER: Token = Token(usize::MAX);
 pub(crate) struct ShardThread {
     id: ShardId,
     shard: Shard,
-    poll: Poll,
+    registry: Registry,
     inbox: Arc<Inbox>,
     wiring: Arc<Wiring>,
     login: Login,
@@ -80,6 +85,10 @@ pub(crate) struct ShardThread {
     /// Letters of this turn, by target.
     outgoing: Vec<Vec<Letter>>,
     stage: Stage,
+    /// All shards have one thread.
+    together: bool,
+    /// Shards that sleep and have got mail in this turn.
+    calls: Vec<ShardId>,
 }
 
 /// How a link comes to be waited for under its connection's token: as a new one, or one known already.
@@ -99,14 +108,14 @@ impl ShardThread {
     pub(crate) fn new(
         id: ShardId,
         shard: Shard,
-        poll: Poll,
+        registry: Registry,
         wiring: Arc<Wiring>,
         login: Login,
     ) -> Self {
         ShardThread {
             id,
             shard,
-            poll,
+            registry,
             inbox: wiring.shards[usize::from(id)].clone(),
             login,
             now: wiring.clock.now(),
@@ -125,41 +134,58 @@ impl ShardThread {
             unsettled: Unsettled::default(),
             outgoing: wiring.shards.iter().map(|_| Vec::new()).collect(),
             stage: Stage::Serving,
+            together: false,
+            calls: Vec::new(),
             wiring,
         }
     }
 
-    /// Runs until [`Letter::Stop`], or until the poll fails.
-    pub(crate) fn run(mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(MAX_EVENTS);
-        while self.stage != Stage::Stopped {
-            let wait = self.wait();
-            match self.poll.poll(&mut events, wait) {
-                Err(e) if e.kind() != io::ErrorKind::Interrupted => return Err(e),
-                Err(_) | Ok(()) => {}
-            }
-            self.inbox.wake_up();
-            self.now = self.wiring.clock.now();
-            self.budget = TURN_BYTES;
-            self.read_letters();
-            for event in &events {
-                self.on_event(event);
-            }
-            self.read_ready();
-            self.shake_ready();
-            self.take_replies();
-            self.expire();
-            self.end_turns();
-            self.drained();
-        }
-        Ok(())
+    pub(crate) fn id(&self) -> usize {
+        usize::from(self.id)
     }
 
-    /// How long the poll may wait.
-    fn wait(&mut self) -> Option<Duration> {
+    /// Letters, sockets, timers, and what follows from them. `together`: all shards have one thread.
+    fn turn(&mut self, events: &Events, now: Now, together: bool) {
+        self.inbox.wake_up();
+        // Two threads that take turns may each have looked at the clock before they sat down.
+        if now.ms > self.now.ms {
+            self.now = now;
+        }
+        self.together = together;
+        self.budget = TURN_BYTES;
+        self.read_letters();
+        for event in events {
+            self.on_event(event);
+        }
+        self.read_ready();
+        self.shake_ready();
+        self.take_replies();
+        self.expire();
+        self.end_turns();
+        self.drained();
+    }
+
+    fn has_stopped(&self) -> bool {
+        self.stage == Stage::Stopped
+    }
+
+    /// Shards that somebody has to call on, once nobody sits here.
+    fn take_calls(&mut self, calls: &mut Vec<ShardId>) {
+        calls.append(&mut self.calls);
+    }
+
+    /// The turn is over. Until when there is nothing to do if no event and no letter comes; none where
+    /// there is something at once.
+    fn rest(&self) -> Option<u64> {
+        let until = self.rests_until()?;
+        self.inbox.fall_asleep().then_some(until)
+    }
+
+    /// When there is something to do next, if nothing comes; none where there is something now.
+    fn rests_until(&self) -> Option<u64> {
         let ready = !self.ready.is_empty() || self.handshakes.any_ready();
         if ready || !self.writable.is_empty() || self.told {
-            return Some(Duration::ZERO);
+            return None;
         }
         let closing = self.closing.front().map(|(deadline, _)| *deadline);
         let deadlines = [
@@ -168,21 +194,8 @@ impl ShardThread {
             self.handshakes.next_deadline(),
             self.lingering.next_deadline(),
         ];
-        let wait = match deadlines.into_iter().flatten().min() {
-            Some(deadline) => {
-                let left = deadline.saturating_sub(self.wiring.clock.ms());
-                if left == 0 {
-                    return Some(Duration::ZERO);
-                }
-                Some(Duration::from_millis(left))
-            }
-            None => None,
-        };
-        if self.inbox.fall_asleep() {
-            wait
-        } else {
-            Some(Duration::ZERO)
-        }
+        let next = deadlines.into_iter().flatten().min();
+        Some(next.unwrap_or(u64::MAX))
     }
 
     fn read_letters(&mut self) {
@@ -256,9 +269,8 @@ impl ShardThread {
     }
 
     fn insert(&mut self, conn: ConnId, slot: Slot, enter: Enter) {
-        let registry = self.poll.registry();
         let (slot, token) = self.slots.insert(conn, slot);
-        if let Err(error) = enter(&mut slot.link, registry, token) {
+        if let Err(error) = enter(&mut slot.link, &self.registry, token) {
             self.lose(conn, &format!("its socket cannot be waited for: {error}"));
         }
     }

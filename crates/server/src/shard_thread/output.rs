@@ -34,13 +34,11 @@ impl ShardThread {
             for (conn, target, handoff) in turn.moves.drain(..) {
                 if let Some(mut slot) = self.slots.remove(conn) {
                     // A socket that cannot be deregistered here cannot be registered there.
-                    let _ = slot.link.deregister(self.poll.registry());
+                    let _ = slot.link.deregister(&self.registry);
                     self.post(target, Letter::Arrive(Box::new((slot, handoff))));
                 }
             }
-            for (letters, inbox) in self.outgoing.iter_mut().zip(&self.wiring.shards) {
-                inbox.push_all(letters);
-            }
+            self.send_letters();
             for request in turn.auth.drain(..) {
                 self.ask(request);
             }
@@ -59,6 +57,22 @@ impl ShardThread {
                 client_event(&event, self.wiring.listener(event.peer.listener));
             }
             self.turn = turn;
+        }
+    }
+
+    /// Each target gets its letters by one push. Where all shards have one thread nobody is woken: that
+    /// thread makes the target's turn next.
+    fn send_letters(&mut self) {
+        let targets = self.outgoing.iter_mut().zip(&self.wiring.shards);
+        for (shard, (letters, inbox)) in (0..).zip(targets) {
+            if letters.is_empty() {
+                continue;
+            }
+            if !self.together {
+                inbox.push_all(letters);
+            } else if inbox.leave(letters) {
+                self.calls.push(shard);
+            }
         }
     }
 
@@ -161,8 +175,7 @@ impl ShardThread {
         if let Some(slot) = self.forget(conn) {
             self.told = true;
             self.shard.release(conn);
-            let registry = self.poll.registry();
-            self.lingering.add(slot.link, registry, self.now.ms);
+            self.lingering.add(slot.link, &self.registry, self.now.ms);
         }
     }
 
@@ -184,7 +197,6 @@ impl ShardThread {
         } else {
             self.shard.on_closed(conn, &ended.why, self.now);
         }
-        let registry = self.poll.registry();
-        self.lingering.add(slot.link, registry, self.now.ms);
+        self.lingering.add(slot.link, &self.registry, self.now.ms);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::handshakes::HANDSHAKE_BITS;
 use super::slots::{Slot, flag};
-use super::{LINGER_BIT, ShardThread, WAKER};
+use super::{LINGER_BIT, ShardThread, WAKER, worker};
 use crate::link::Got;
 use crate::websocket::{Ended, WebSocket};
 use broker::ConnId;
@@ -13,7 +13,7 @@ use std::io;
 impl ShardThread {
     pub(super) fn on_event(&mut self, event: &Event) {
         let token = event.token();
-        if token == WAKER {
+        if token == WAKER || worker::shard_of(token).is_some() {
             return;
         }
         if token.0 & HANDSHAKE_BITS == HANDSHAKE_BITS {

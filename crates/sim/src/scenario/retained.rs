@@ -90,9 +90,12 @@ fn check_sequences(stage: &mut Stage) {
         if d.at < asked_at || (times > 1 && d.retain) {
             continue;
         }
+        // That replay runs beside what is still on its way to the subscription as it was.
+        if times > 1 && d.retain {
+            continue;
+        }
         let before = last.insert((d.client, d.session, topic), d.message);
-        let again = times > 1 && before == Some(d.message);
-        if !again && before.is_some_and(|before| before >= d.message) {
+        if before.is_some_and(|before| before >= d.message) {
             faults.push(format!("after {before:?} came {d:?}"));
         }
     }
