@@ -20,9 +20,9 @@ pub(crate) struct Thresholds {
 impl Thresholds {
     pub(crate) const STANDARD: Thresholds = Thresholds {
         period_us: 50_000,
-        part_cpu: 600,
+        part_cpu: 700,
         part_awake: 900,
-        join_cpu: 350,
+        join_cpu: 500,
         calm_periods: 4,
     };
 }
@@ -127,13 +127,13 @@ mod tests {
             for _ in 1..periods {
                 assert_eq!(load.judge(CALM, 100, false), None, "{round}");
             }
-            let burst = load.judge(CALM, 300, false);
+            let burst = load.judge(CALM, 450, false);
             assert_eq!(burst, None, "together that is too much: from the start");
         }
         for _ in 1..periods {
-            assert_eq!(load.judge(CALM, 249, false), None);
+            assert_eq!(load.judge(CALM, 399, false), None);
         }
-        assert_eq!(load.judge(CALM, 249, false), Some(Change::Join));
+        assert_eq!(load.judge(CALM, 399, false), Some(Change::Join));
         assert_eq!(load.judge(CALM, 0, false), None, "not twice");
     }
 
@@ -142,8 +142,8 @@ mod tests {
         let mut load = Load::new(Thresholds::STANDARD, 0);
         assert_eq!(load.judge(CALM, 0, true), None);
         let much = Share {
-            cpu: 600,
-            awake: 650,
+            cpu: 700,
+            awake: 750,
         };
         assert_eq!(load.judge(much, 0, true), Some(Change::Part));
         let starved = Share {
