@@ -99,6 +99,11 @@ impl<'a> Content<'a> {
         message
     }
 
+    /// The message has been made already.
+    pub(crate) fn is_owned(&self) -> bool {
+        self.owned.is_some()
+    }
+
     /// Seconds that remain, rounded up; `None` where it does not expire [MQTT-3.3.2-6].
     pub(crate) fn remaining_s(&self, now_ms: u64) -> Option<u32> {
         let left = self.expires_at?.saturating_sub(now_ms).div_ceil(1000);

@@ -66,11 +66,11 @@ impl Credit {
             .any(|a| a.bytes >= self.max_bytes || a.messages >= self.max_messages)
     }
 
-    /// A message from `from` has been dealt with.
-    pub(crate) fn owe(&mut self, from: ShardId, bytes: u64) {
+    /// Messages from `from` have been dealt with.
+    pub(crate) fn owe(&mut self, from: ShardId, bytes: u64, messages: u64) {
         if let Some(account) = self.owed.get_mut(usize::from(from)) {
             account.bytes += bytes;
-            account.messages += 1;
+            account.messages += messages;
         }
     }
 

@@ -7,6 +7,7 @@
 use crate::auth::{Action, Classes, Policy, authorize};
 use crate::content::{Content, Source};
 use crate::mail::{Addressed, Letter};
+use crate::parcel::Parcel;
 use crate::route::{GroupRoute, Remote, Route};
 use crate::routing::Folded;
 use crate::shard::Shard;
@@ -114,7 +115,10 @@ impl Shard {
                 return Published::RetainedFull;
             }
         }
-        let mut route = self.cache.take(at);
+        let Some(mut route) = self.cache.take(at) else {
+            self.give_back_layouts(content);
+            return Published::NotAuthorized;
+        };
         let published = self.pass_along(&mut route, &mut content, qos2_id, now);
         self.cache.restore(at, route);
         self.give_back_layouts(content);
@@ -130,13 +134,7 @@ impl Shard {
     ) -> Published {
         let groups_pick = content.qos == QoS::AtMostOnce;
         let recorded = self.record(route, content, qos2_id);
-        for d in &route.local {
-            let Some(folded) = d.for_origin(content.origin) else {
-                continue;
-            };
-            let copy = Copy::volatile(folded, content);
-            self.deliver(d.place, content, &copy, now);
-        }
+        self.deliver_here(route, content, now);
         let mut ordinal = 0;
         for d in &route.durable {
             let Some(folded) = d.for_origin(content.origin) else {
@@ -179,6 +177,18 @@ impl Shard {
         Published::Done {
             receivers: route.has_receivers(),
             recorded,
+        }
+    }
+
+    /// To the volatile sessions of this shard.
+    #[inline]
+    pub(crate) fn deliver_here(&mut self, route: &Route, content: &mut Content<'_>, now: Now) {
+        for d in &route.local {
+            let Some(folded) = d.for_origin(content.origin) else {
+                continue;
+            };
+            let copy = Copy::volatile(folded, content);
+            self.deliver(d.place, content, &copy, now);
         }
     }
 
@@ -315,8 +325,13 @@ impl Shard {
                 });
             }
         }
-        if addressed.is_empty() && !remote.volatile {
-            return;
+        if addressed.is_empty() {
+            if !remote.volatile {
+                return;
+            }
+            if Parcel::takes(content) {
+                return self.post(remote.shard, content);
+            }
         }
         let message = content.owned();
         self.credit.spend(remote.shard, message.charge());
@@ -392,15 +407,10 @@ impl Shard {
             }
             if volatile {
                 let at = shard.local_route(&message.topic);
-                let route = shard.cache.take(at);
-                for d in &route.local {
-                    let Some(folded) = d.for_origin(message.origin) else {
-                        continue;
-                    };
-                    let copy = Copy::volatile(folded, content);
-                    shard.deliver(d.place, content, &copy, now);
+                if let Some(route) = shard.cache.take(at) {
+                    shard.deliver_here(&route, content, now);
+                    shard.cache.restore(at, route);
                 }
-                shard.cache.restore(at, route);
             }
         });
     }

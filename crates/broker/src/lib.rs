@@ -18,6 +18,7 @@ mod mqtt;
 pub mod operator;
 mod outbox;
 pub mod paging;
+mod parcel;
 mod props;
 mod queue;
 pub mod recover;

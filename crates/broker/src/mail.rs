@@ -2,6 +2,7 @@
 //!
 //! Mails that carry messages take credit of their target (see `credit`); replies need none.
 
+use crate::parcel::Parcel;
 use crate::queue::GroupItem;
 use message::{Message, MessageId, QoS, QueueId, ShardId};
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub(crate) enum Letter {
         /// The target's volatile sessions are concerned too; it matches those itself.
         volatile: bool,
     },
+    /// Published messages for volatile sessions of the target, which it matches itself.
+    Parcel { from: ShardId, parcel: Parcel },
     /// A published message for a `$share` group whose home is the target.
     Group {
         from: ShardId,

@@ -78,7 +78,7 @@ pub struct Shard {
     pub(crate) layouts: Vec<Layouts>,
     pub(crate) props_scratch: PropertiesBuf,
     pub(crate) forward_scratch: Vec<u8>,
-    mails: Vec<Vec<Mail>>,
+    pub(crate) mails: Vec<Vec<Mail>>,
     /// The output of the turn that is under way.
     pub(crate) out: Turn,
 }
@@ -184,9 +184,10 @@ impl Shard {
                 addressed,
                 volatile,
             } => {
-                self.credit.owe(from, message.charge());
+                self.credit.owe(from, message.charge(), 1);
                 self.on_mailed(&message, &addressed, volatile, now);
             }
+            Letter::Parcel { from, parcel } => self.on_parcel(from, &parcel, now),
             Letter::Group {
                 from,
                 group,
@@ -194,7 +195,7 @@ impl Shard {
                 id,
                 ordinal,
             } => {
-                self.credit.owe(from, message.charge());
+                self.credit.owe(from, message.charge(), 1);
                 self.on_group_message(group, message, id, ordinal, now);
             }
             Letter::GroupChanged { group } => self.on_group_changed(group, now),

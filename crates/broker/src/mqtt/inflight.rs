@@ -232,6 +232,7 @@ impl Inflight {
     }
 
     /// The delivery has ended: the entry is gone, its quota back, its id free.
+    #[inline]
     pub(crate) fn complete(&mut self, rings: &mut Rings, packet_id: u16) -> Option<Entry> {
         let at = self.index(packet_id)?;
         let entry = self.ring.get_mut(at)?.take()?;

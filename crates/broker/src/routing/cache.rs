@@ -13,7 +13,7 @@ use message::hash::hash_of;
 const TOPIC_UNIT: usize = 64;
 
 /// An entry that was found or inserted. Goes stale when the entry goes: then [`RouteCache::take`]
-/// gives a default value and [`RouteCache::restore`] drops what it is given.
+/// gives nothing and [`RouteCache::restore`] drops what it is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot {
     index: u32,
@@ -34,6 +34,8 @@ pub(crate) struct RouteCache<V> {
     hand: usize,
     /// The last stamp given out; tells the uses of one place apart.
     stamp: u64,
+    /// Where the last look-up ended. Messages of one topic often come one after the other.
+    latest: u32,
 }
 
 struct Entry<V> {
@@ -47,12 +49,11 @@ struct Entry<V> {
     stamp: u64,
     /// Looked at since the clock passed.
     used: bool,
-    /// The value is with the caller: until it comes back, this entry answers nobody.
-    lent: bool,
-    value: V,
+    /// None while it is with the caller: until it comes back, this entry answers nobody.
+    value: Option<Box<V>>,
 }
 
-impl<V: Default> RouteCache<V> {
+impl<V> RouteCache<V> {
     /// `seed` feeds the hash table; `max_entries` of 0 is taken for 1.
     pub(crate) fn new(seed: u64, max_entries: usize, max_weight: u64) -> Self {
         RouteCache {
@@ -65,6 +66,7 @@ impl<V: Default> RouteCache<V> {
             vacant: Vec::new(),
             hand: 0,
             stamp: 0,
+            latest: 0,
         }
     }
 
@@ -85,9 +87,12 @@ impl<V: Default> RouteCache<V> {
         topic: &str,
         interest: &InterestVersions,
     ) -> Option<Slot> {
-        let index = self.place(self.hash(class, topic), class, topic)?;
+        if !self.is_at(self.latest, class, topic) {
+            self.latest = self.place(self.hash(class, topic), class, topic)?;
+        }
+        let index = self.latest;
         let entry = self.entries.get_mut(index as usize)?.as_mut()?;
-        if entry.lent || interest.sum(&entry.versions) != entry.sum {
+        if entry.value.is_none() || interest.sum(&entry.versions) != entry.sum {
             return None;
         }
         entry.used = true;
@@ -100,7 +105,8 @@ impl<V: Default> RouteCache<V> {
     /// The value of an entry that is still there and not lent.
     pub(crate) fn get(&self, slot: Slot) -> Option<&V> {
         let entry = self.entries.get(slot.index as usize)?.as_ref()?;
-        (entry.stamp == slot.stamp && !entry.lent).then_some(&entry.value)
+        let value = entry.value.as_deref();
+        value.filter(|_| entry.stamp == slot.stamp)
     }
 
     /// Forgets everything.
@@ -113,21 +119,14 @@ impl<V: Default> RouteCache<V> {
 
     /// Lends the value out, so that its user is free to change everything else. [`RouteCache::restore`]
     /// gives it back.
-    pub(crate) fn take(&mut self, slot: Slot) -> V {
-        match self.entry(slot) {
-            Some(entry) => {
-                entry.lent = true;
-                std::mem::take(&mut entry.value)
-            }
-            None => V::default(),
-        }
+    pub(crate) fn take(&mut self, slot: Slot) -> Option<Box<V>> {
+        self.entry(slot)?.value.take()
     }
 
     /// Gives back what [`RouteCache::take`] lent. If the entry has gone meanwhile, so does the value.
-    pub(crate) fn restore(&mut self, slot: Slot, value: V) {
+    pub(crate) fn restore(&mut self, slot: Slot, value: Box<V>) {
         if let Some(entry) = self.entry(slot) {
-            entry.lent = false;
-            entry.value = value;
+            entry.value = Some(value);
         }
     }
 
@@ -163,8 +162,7 @@ impl<V: Default> RouteCache<V> {
             weight,
             stamp,
             used: true,
-            lent: false,
-            value,
+            value: Some(Box::new(value)),
         };
         let index = self.vacant.pop().unwrap_or_else(|| {
             self.entries.push(None);
@@ -186,11 +184,15 @@ impl<V: Default> RouteCache<V> {
     }
 
     fn place(&self, hash: u64, class: u32, topic: &str) -> Option<u32> {
-        let is_it = |&index: &u32| match &self.entries[index as usize] {
-            Some(entry) => entry.class == class && *entry.topic == *topic,
-            None => false,
-        };
+        let is_it = |&index: &u32| self.is_at(index, class, topic);
         self.places.find(hash, is_it).copied()
+    }
+
+    fn is_at(&self, index: u32, class: u32, topic: &str) -> bool {
+        match self.entries.get(index as usize) {
+            Some(Some(entry)) => entry.class == class && *entry.topic == *topic,
+            _ => false,
+        }
     }
 
     fn entry(&mut self, slot: Slot) -> Option<&mut Entry<V>> {

@@ -59,8 +59,8 @@ proptest! {
                     let (topic, class) = (*which.get(&TOPICS), queue as u32);
                     table.matching(topic, &mut matched);
                     if let Some(slot) = cache.find(class, topic, &interest) {
-                        let route = cache.take(slot);
-                        prop_assert_eq!(&route, &matched.durable);
+                        let route = cache.take(slot).unwrap();
+                        prop_assert_eq!(&*route, &matched.durable);
                         cache.restore(slot, route);
                     } else {
                         let versions = interest.of(topic);
@@ -117,24 +117,27 @@ fn filled(topics: &[&str], max_entries: usize) -> (RouteCache<u32>, InterestVers
 #[test]
 fn a_lent_value_answers_nobody_and_comes_back_to_its_own_entry_only() {
     let (mut cache, interest, slots) = filled(&["a"], 2);
-    let value = cache.take(slots[0]);
+    let value = cache.take(slots[0]).unwrap();
     assert_eq!(
         cache.find(0, "a", &interest),
         None,
-        "its value is a default one now"
+        "its value is elsewhere now"
     );
     cache.restore(slots[0], value);
     assert_eq!(cache.find(0, "a", &interest), Some(slots[0]));
 
-    let value = cache.take(slots[0]);
+    let value = cache.take(slots[0]).unwrap();
     let versions = interest.of("a");
     let newer = cache.insert(0, "a", versions, interest.sum(&versions), 1, 5);
     cache.restore(slots[0], value);
     assert_eq!(cache.find(0, "a", &interest), Some(newer));
     assert_eq!((cache.get(newer), cache.get(slots[0])), (Some(&5), None));
-    assert_eq!((cache.take(newer), cache.take(slots[0])), (5, 0));
+    assert_eq!(
+        (cache.take(newer), cache.take(slots[0])),
+        (Some(Box::new(5)), None)
+    );
     cache.clear();
-    cache.restore(newer, 5);
+    cache.restore(newer, Box::new(5));
     assert_eq!(
         (cache.find(0, "a", &interest), cache.len(), cache.weight()),
         (None, 0, 0)
