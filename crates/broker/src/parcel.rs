@@ -12,6 +12,10 @@ use message::{Message, MessageId, QoS, QueueId, ShardId};
 
 /// A longer payload costs more to copy than to own.
 const MAX_PAYLOAD: usize = 4096;
+/// Empty parcels that a shard keeps: what came with mail is what its own is sent in.
+const SPARE_PARCELS: usize = 8;
+/// A larger parcel is not kept.
+const SPARE_BYTES: usize = 256 << 10;
 
 #[derive(Debug, Default)]
 pub(crate) struct Parcel {
@@ -60,6 +64,17 @@ impl Parcel {
         self.bytes.extend_from_slice(content.payload);
         self.charge += charge;
     }
+
+    fn clear(&mut self) {
+        self.heads.clear();
+        self.topics.clear();
+        self.bytes.clear();
+        self.charge = 0;
+    }
+
+    fn room(&self) -> usize {
+        self.heads.capacity() * size_of::<Head>() + self.topics.capacity() + self.bytes.capacity()
+    }
 }
 
 /// What a message takes on its way, and where it has to be queued.
@@ -79,14 +94,14 @@ impl Shard {
         if let Some(Mail(Letter::Parcel { parcel, .. })) = mails.last_mut() {
             return parcel.push(content, charge);
         }
-        let mut parcel = Parcel::default();
+        let mut parcel = self.parcels.pop().unwrap_or_default();
         parcel.push(content, charge);
         let from = self.id;
         self.mail(to, Letter::Parcel { from, parcel });
     }
 
     /// Messages from another shard's publishers.
-    pub(crate) fn on_parcel(&mut self, from: ShardId, parcel: &Parcel, now: Now) {
+    pub(crate) fn on_parcel(&mut self, from: ShardId, mut parcel: Parcel, now: Now) {
         let messages = parcel.heads.len() as u64;
         self.credit.owe(from, parcel.charge, messages);
         let (mut topics, mut bytes) = (parcel.topics.as_str(), parcel.bytes.as_slice());
@@ -113,6 +128,10 @@ impl Shard {
                 self.cache.restore(at, route);
             }
             self.give_back_layouts(content);
+        }
+        if self.parcels.len() < SPARE_PARCELS && parcel.room() <= SPARE_BYTES {
+            parcel.clear();
+            self.parcels.push(parcel);
         }
     }
 }

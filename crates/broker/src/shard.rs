@@ -11,6 +11,7 @@ use crate::mail::{Letter, Mail};
 use crate::mqtt::{Layouts, Rings, Sessions, Waiter};
 use crate::outbox::BufferPool;
 use crate::paging::Reads;
+use crate::parcel::Parcel;
 use crate::queue::{Group, GroupItem};
 use crate::route::Route;
 use crate::routing::{LocalTable, Matched, RouteCache};
@@ -74,6 +75,7 @@ pub struct Shard {
     random: u64,
     pub(crate) pool: BufferPool,
     pub(crate) rings: Rings,
+    pub(crate) parcels: Vec<Parcel>,
     /// One for each message that is being passed on: a group's is within a publish.
     pub(crate) layouts: Vec<Layouts>,
     pub(crate) props_scratch: PropertiesBuf,
@@ -118,6 +120,7 @@ impl Shard {
             random: seed,
             pool: BufferPool::default(),
             rings: Rings::default(),
+            parcels: Vec::new(),
             layouts: Vec::new(),
             props_scratch: PropertiesBuf::new(),
             forward_scratch: Vec::new(),
@@ -187,7 +190,7 @@ impl Shard {
                 self.credit.owe(from, message.charge(), 1);
                 self.on_mailed(&message, &addressed, volatile, now);
             }
-            Letter::Parcel { from, parcel } => self.on_parcel(from, &parcel, now),
+            Letter::Parcel { from, parcel } => self.on_parcel(from, parcel, now),
             Letter::Group {
                 from,
                 group,
